@@ -1,0 +1,370 @@
+"""What one run leaves behind: frozen records that every renderer reads and none changes.
+
+Tensors appear here as TensorFlow returned them; :func:`gradmagic.core.summary.summarize` turns one
+into a :class:`Summary`, whose size does not grow with the tensor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy as np
+
+T = TypeVar("T")
+
+
+class ByName(tuple[T, ...], Generic[T]):
+    """A tuple that also answers by the name of a source.
+
+    ``grads[0]``, ``dw, db = grads`` and ``zip(grads, variables)`` work as for any tuple;
+    ``grads["w"]`` is the entry of source ``w``, and ``grads["model"]`` the tuple of the entries of
+    ``model``'s variables.
+
+    Parameters
+    ----------
+    items
+        The entries, in the order of the sources.
+    names
+        Position, or the slice of positions, of each name.
+    """
+
+    names: Mapping[str, int | slice]
+
+    def __new__(
+        cls, items: Iterable[T] = (), names: Mapping[str, int | slice] | None = None
+    ) -> ByName[T]:
+        made = super().__new__(cls, items)
+        made.names = dict(names or {})
+        return made
+
+    @overload  # type: ignore[override]
+    def __getitem__(self, key: int) -> T: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[T, ...]: ...
+    @overload
+    def __getitem__(self, key: str) -> T | tuple[T, ...]: ...
+    def __getitem__(self, key: int | slice | str) -> T | tuple[T, ...]:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self.names:
+            raise KeyError(f"{key!r}; the names are {', '.join(map(repr, self.names)) or 'none'}")
+        return super().__getitem__(self.names[key])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (tuple(self), self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Counts of the finite entries between equally spaced edges (len(edges) == len(counts) + 1)."""
+
+    counts: np.ndarray
+    edges: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What a screen may know of one tensor.
+
+    Attributes
+    ----------
+    shape
+        The tensor's shape; ``None`` stands for a ragged dimension.
+    dtype
+        TensorFlow's name of it, such as ``"float32"``.
+    layout
+        ``"dense"``; ``"ragged"`` (a RaggedTensor: entries are its flat values);
+        ``"slices"`` (IndexedSlices: entries are its rows, ``rows`` their indices);
+        ``"sparse"`` (a SparseTensor: entries are its stored values).
+    size
+        Number of entries.
+    values
+        All entries, where they are few (``SMALL`` of :mod:`gradmagic.core.summary`): an array of
+        ``shape`` for dense tensors, of the rows for slices, flat for ragged and sparse. Else None.
+    norm, mean, low, high
+        2-norm, mean, minimum and maximum of the finite entries, in float64; None where there are
+        none. For complex tensors ``norm`` and ``mean`` are those of the magnitudes, ``low`` and
+        ``high`` too.
+    zeros, nans, infs
+        Number of entries that are exactly zero, NaN, infinite.
+    largest
+        Index and value of the finite entry of greatest magnitude, the first of equals; or None.
+    histogram
+        Where ``values`` is None and entries are finite.
+    tiles
+        A few of a large convolution kernel's planes, [tiles, height, width]; else None.
+    rows
+        The row numbers of IndexedSlices, the first few; else None.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    layout: Literal["dense", "ragged", "slices", "sparse"] = "dense"
+    size: int = 0
+    values: np.ndarray | None = None
+    norm: float | None = None
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    zeros: int = 0
+    nans: int = 0
+    infs: int = 0
+    largest: tuple[tuple[int, ...], complex] | None = None
+    histogram: Histogram | None = None
+    tiles: np.ndarray | None = None
+    rows: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was differentiated, and why that.
+
+    ``reason`` is ``"named"`` (with ``-t``), ``"loss"`` (the cell assigns ``loss``),
+    ``"last-expression"`` or ``"last-assigned"``. ``line`` is the line in the cell that computed it
+    (None for a target named with ``-t``). ``summed`` says that the target is no scalar, so that
+    TensorFlow differentiates the sum of its entries. ``unit`` is ``"nats"`` where the graph shows
+    that the target is a mean or sum of crossentropies.
+    """
+
+    name: str
+    reason: Literal["named", "loss", "last-expression", "last-assigned"]
+    line: int | None
+    value: Summary
+    summed: bool
+    unit: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """One source and its gradient.
+
+    Attributes
+    ----------
+    source
+        The SOURCE as it was typed (``w``, ``model``); the name of what the tape watched by itself.
+    name
+        This tensor's own name: ``source``, or a part of it (``model.dense.kernel``).
+    variable
+        Whether it is a tf.Variable; else a plain tensor.
+    value, gradient
+        Summaries; ``gradient`` is None where TensorFlow gave None, ``value`` is None where the
+        source was never made.
+    result
+        What TensorFlow returned: a tensor, tf.IndexedSlices or None.
+    bound
+        The lines that bound the name, in order; None in it stands for 'before the cell'.
+    taken
+        Index into ``bound``: the binding whose tensor the target used, which is the one shown.
+    rebound_after_use
+        The name was bound again after the target (or what leads to it) had used ``bound[taken]``.
+    jacobian
+        With ``--jacobian``: a summary of d target / d source, of shape target + source.
+    """
+
+    source: str
+    name: str
+    variable: bool
+    value: Summary | None
+    gradient: Summary | None
+    result: Any
+    bound: tuple[int | None, ...] = ()
+    taken: int = -1
+    rebound_after_use: bool = False
+    jacobian: Summary | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One output tensor of a node.
+
+    ``value`` and ``gradient`` (of the target with respect to it) are as TensorFlow gave them, and
+    None where there is none or where it was too large to hold. ``name`` is the Python name that
+    the cell gave it, if any. ``differentiable`` says that the gradient could flow to it.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    value: Any = None
+    gradient: Any = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A source, an input, an op or the target.
+
+    Attributes
+    ----------
+    id
+        Its position in :attr:`Graph.nodes`.
+    kind
+        ``"source"`` and ``"input"``: tensors that were there before or are no op's output (an
+        input is not differentiated); ``"op"``: an op that ran; ``"group"``: several of them,
+        drawn as one; ``"target"``: the last node, fed by the op that made the target.
+    op
+        TensorFlow's name of the op (``"MatMul"``); None for the others.
+    label
+        What it computes, in mathematical notation where that is short (``"x @ w"``, ``"mean"``);
+        the Python name for sources and inputs, where there is one.
+    line
+        Line of the cell that ran it; None where it was not the cell.
+    outputs
+        Its output tensors.
+    source
+        Name of the source that its first output is, if it is one; an op can be one too.
+    fold
+        Why it is not worth drawing: ``"shape"`` (it computes shapes), ``"same"`` (its output is
+        its input, as for Identity or a Reshape that changes nothing), ``"side"`` (the target
+        does not depend on it); None where it is drawn.
+    count
+        Number of ops it stands for: 1, more for a group, 0 for what is no op.
+    """
+
+    id: int
+    kind: Literal["source", "input", "op", "group", "target"]
+    op: str | None
+    label: str
+    line: int | None
+    outputs: tuple[Output, ...]
+    source: str | None = None
+    fold: Literal["shape", "same", "side"] | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Output ``output`` of node ``producer`` is input ``slot`` of node ``consumer``.
+
+    ``gradient``: a gradient flows back along it (the consumer has a gradient for it to pass on and
+    the producer one to receive).
+    """
+
+    producer: int
+    consumer: int
+    output: int = 0
+    slot: int = 0
+    gradient: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The ops that ran, from sources and inputs to the target.
+
+    ``ops`` is the number of recorded ops; ``missing`` the number of ops that were seen to run in
+    other threads, where no tape records them.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    ops: int
+    missing: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class PerSample:
+    """The per-sample losses whose mean or sum is the target.
+
+    ``losses`` [samples], the first ``len(losses)`` of ``count``. Where the graph shows a
+    crossentropy on one-hot rows or class numbers: ``classes`` [samples] int and ``probabilities``
+    [samples], the true class and the probability the model gives it, and ``guessing``, the loss of
+    giving all classes the same probability (ln of their number, in nats).
+    """
+
+    losses: np.ndarray
+    count: int
+    reduction: Literal["mean", "sum"]
+    mean: float
+    classes: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    guessing: float | None = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why something is not as expected.
+
+    ``kind`` is a fixed word (``"not-used"``), ``subject`` the source or target concerned,
+    ``message`` one sentence, ``fix`` code to type instead (empty where there is none).
+    """
+
+    kind: str
+    subject: str
+    line: int | None
+    op: str | None
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class CodeLine:
+    """A line of the plain TensorFlow program; ``number`` is its line in the cell, None if added."""
+
+    text: str
+    number: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Hessian:
+    """d² target / d sources²: ``matrix`` [n, n] over all sources' entries, one after the other.
+
+    ``names`` and ``sizes`` say which rows and columns belong to which source.
+    """
+
+    matrix: np.ndarray
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TapeRun:
+    """One run of a cell under the tape: everything that a report needs, and nothing else.
+
+    Attributes
+    ----------
+    target
+        What was differentiated.
+    loss
+        Its value, as TensorFlow returned it.
+    gradients
+        One :class:`Gradient` a source tensor, also by name: ``run.gradients["w"]``.
+    graph
+        The recorded ops; None with ``--no-graph``.
+    diagnoses
+        What to say about it, worst first.
+    lines
+        The plain with-block that the cell stands for; ``code`` is its text.
+    magic
+        The magic's line, such as ``%%gradtape w b``.
+    forward_seconds, backward_seconds
+        Time of the body, and of ``tape.gradient`` for the sources.
+    first
+        Whether it was this kernel's first run, in which TensorFlow warms up.
+    history
+        The target's value (the sum, if it is no scalar) in this and the earlier runs of the same
+        cell, oldest first.
+    """
+
+    target: Target
+    loss: Any
+    gradients: ByName[Gradient]
+    graph: Graph | None
+    lines: tuple[CodeLine, ...]
+    magic: str
+    forward_seconds: float
+    backward_seconds: float
+    first: bool = False
+    diagnoses: tuple[Diagnosis, ...] = ()
+    per_sample: PerSample | None = None
+    hessian: Hessian | None = None
+    history: tuple[float, ...] = ()
+    ops: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def code(self) -> str:
+        """The plain TensorFlow program that does the same, ready to paste and run."""
+        return "\n".join(line.text for line in self.lines) + "\n"
