@@ -6,7 +6,7 @@ into a :class:`Summary`, whose size does not grow with the tensor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Gradient:
     taken
         Index into ``bound``: the binding whose tensor the target used, which is the one shown.
     rebound_after_use
-        The name was bound again after the target (or what leads to it) had used ``bound[taken]``.
+        The target used a tensor of this name, and the name was bound again afterwards.
     jacobian
         With ``--jacobian``: a summary of d target / d source, of shape target + source.
     """
@@ -183,7 +183,7 @@ class Output:
 
     ``value`` and ``gradient`` (of the target with respect to it) are as TensorFlow gave them, and
     None where there is none or where it was too large to hold. ``name`` is the Python name that
-    the cell gave it, if any. ``differentiable`` says that the gradient could flow to it.
+    the cell gave it, if any.
     """
 
     shape: tuple[int | None, ...]
@@ -219,7 +219,8 @@ class Node:
     fold
         Why it is not worth drawing: ``"shape"`` (it computes shapes), ``"same"`` (its output is
         its input, as for Identity or a Reshape that changes nothing), ``"side"`` (the target
-        does not depend on it); None where it is drawn.
+        does not depend on it), ``"constant"`` (an unnamed scalar, which its consumers write out);
+        None where it is drawn.
     count
         Number of ops it stands for: 1, more for a group, 0 for what is no op.
     """
@@ -231,7 +232,7 @@ class Node:
     line: int | None
     outputs: tuple[Output, ...]
     source: str | None = None
-    fold: Literal["shape", "same", "side"] | None = None
+    fold: Literal["shape", "same", "side", "constant"] | None = None
     count: int = 1
 
 
@@ -346,6 +347,8 @@ class TapeRun:
     history
         The target's value (the sum, if it is no scalar) in this and the earlier runs of the same
         cell, oldest first.
+    ops
+        Number of recorded ops; 0 with ``--no-graph``.
     """
 
     target: Target
@@ -362,7 +365,6 @@ class TapeRun:
     hessian: Hessian | None = None
     history: tuple[float, ...] = ()
     ops: int = 0
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def code(self) -> str:

@@ -1,0 +1,291 @@
+"""The cell's code: what it binds, how it is compiled, and a namespace that sees names being bound.
+
+The body runs as it was written. Only two things are arranged around it: its last expression is
+compiled apart, so that its value can be the target, and its module-level names are stored through
+a :class:`Namespace`, which tells of each binding the moment it happens.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import sys
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradmagic.core.errors import UserError
+from gradmagic.core.i18n import _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from types import CodeType
+
+# Storing this name says 'part of a source may have changed'. No program can hold it: it has a space.
+CHANGED = "gradmagic changed"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell's body, compiled.
+
+    Attributes
+    ----------
+    text
+        The body as it was typed (magics not yet expanded).
+    tree
+        Its syntax tree, with the line numbers of the cell.
+    first_line
+        The cell's line on which the body begins.
+    filename
+        The file name it was compiled under.
+    body, last
+        The code up to the last expression, and that expression's; ``last`` is None where the cell
+        does not end in one.
+    names
+        Module-level names that the code can bind.
+    """
+
+    text: str
+    tree: ast.Module
+    first_line: int
+    filename: str
+    body: CodeType
+    last: CodeType | None
+    names: frozenset[str]
+
+
+def compile_cell(
+    text: str,
+    tree: ast.Module,
+    *,
+    filename: str,
+    first_line: int = 1,
+    roots: Collection[str] = (),
+    flags: int = 0,
+) -> Cell:
+    """Compile a cell's body.
+
+    Parameters
+    ----------
+    text, tree
+        The body as typed, and its syntax tree with the cell's line numbers.
+    filename
+        What tracebacks call the file.
+    first_line
+        The cell's line on which the body begins.
+    roots
+        First names of the sources (``params`` of ``params['w']``): where the body changes a part
+        of one, the namespace is told.
+    flags
+        Compiler flags, for the ``__future__`` imports of earlier cells.
+
+    Raises
+    ------
+    UserError
+        The body holds ``await`` outside a function.
+    SyntaxError
+        As Python's compiler raises it.
+    """
+    _refuse_await(tree)
+    statements = list(tree.body)
+    last = None
+    if statements and isinstance(statements[-1], ast.Expr):
+        expression = ast.Expression(statements.pop().value)  # type: ignore[attr-defined]
+        last = compile(expression, filename, "eval", flags=flags, dont_inherit=True)
+    told = [_tell_changes(statement, frozenset(roots)) for statement in copy.deepcopy(statements)]
+    module = ast.Module([one for group in told for one in group], [])
+    body = compile(module, filename, "exec", flags=flags, dont_inherit=True)
+    return Cell(text, tree, first_line, filename, body, last, find_names(tree))
+
+
+def parse_cell(text: str, sources: Collection[str] = ()) -> Cell:
+    """Compile plain Python code as a cell of its own; raises what :func:`compile_cell` raises."""
+    roots = [find_root(source) for source in sources]
+    return compile_cell(text, ast.parse(text, "<gradtape>"), filename="<gradtape>", roots=roots)
+
+
+def find_names(tree: ast.AST) -> frozenset[str]:
+    """The names that a module's code can bind at module level, by whatever statement."""
+    collector = _NameCollector()
+    collector.visit(tree)
+    return frozenset(collector.names)
+
+
+def find_root(expression: str) -> str:
+    """The first name of a name or a dotted or indexed expression; UserError for anything else."""
+    try:
+        node = ast.parse(expression.strip(), mode="eval").body
+    except SyntaxError:
+        node = None
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    if not isinstance(node, ast.Name):
+        raise UserError(
+            _(
+                "'{source}' is not a source; name a tensor, a variable or a model, "
+                "as in w, layer.kernel or params['w']"
+            ).format(source=expression)
+        )
+    return node.id
+
+
+class Namespace(MutableMapping[str, Any]):
+    """The namespace in which the cell runs: the user's own, with an ear at each binding.
+
+    Parameters
+    ----------
+    names
+        The user's namespace; everything is read from it and stored in it at once.
+    on_bind
+        Called with name, value and line after each binding of a name by the cell's own module-level
+        code. (What a function binds by a ``global`` statement goes past it.)
+    on_change
+        Called with the line where a part of a source may have changed.
+    """
+
+    def __init__(
+        self,
+        names: dict[str, Any],
+        on_bind: Callable[[str, Any, int], None],
+        on_change: Callable[[int], None],
+    ) -> None:
+        self._names = names
+        self._on_bind = on_bind
+        self._on_change = on_change
+
+    def __getitem__(self, name: str) -> Any:
+        return self._names[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        line = sys._getframe(1).f_lineno
+        if name == CHANGED:
+            self._on_change(line)
+            return
+        self._names[name] = value
+        self._on_bind(name, value, line)
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class _NameCollector(ast.NodeVisitor):
+    """Collects names bound at module level; functions and classes are bound, not entered."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self.names.add(node.id)
+
+    def _visit_scope(self, node: Any) -> None:
+        if hasattr(node, "name"):
+            self.names.add(node.name)
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Global):  # a function that binds the module's names
+                self.names.update(inner.names)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _visit_scope
+
+    def _visit_comprehension(self, node: Any) -> None:
+        # its own targets stay inside; a walrus binds outside
+        self.names.update(
+            inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)
+        )
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _visit_comprehension
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        self.names.update(one.asname or one.name.split(".")[0] for one in node.names)
+
+    visit_ImportFrom = visit_Import
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        if node.name:
+            self.names.add(node.name)
+        self.generic_visit(node)
+
+    def visit_MatchAs(self, node: Any) -> None:
+        if node.name:
+            self.names.add(node.name)
+        self.generic_visit(node)
+
+    visit_MatchStar = visit_MatchAs
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+def _refuse_await(tree: ast.Module) -> None:
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)) or (
+            isinstance(node, ast.comprehension) and node.is_async
+        ):
+            line = getattr(node, "lineno", None) or node.iter.lineno  # type: ignore[attr-defined]
+            raise UserError(
+                _(
+                    "line {line}: a cell under the tape cannot await; "
+                    "await it in a cell of its own and use the result here"
+                ).format(line=line)
+            )
+        if not isinstance(node, _FUNCTIONS):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _tell_changes(statement: ast.stmt, roots: frozenset[str]) -> list[ast.stmt]:
+    """The statement, with a store of ``CHANGED`` after whatever in it changes a part of a root."""
+    if isinstance(statement, _FUNCTIONS) or not roots:
+        return [statement]
+    tell = ast.Assign([ast.Name(CHANGED, ast.Store())], ast.Constant(None))
+    for field in ("body", "orelse", "finalbody"):
+        inner = getattr(statement, field, None)
+        if inner:
+            told = [one for step in inner for one in _tell_changes(step, roots)]
+            opener = isinstance(statement, (ast.For, ast.With)) and field == "body"
+            if opener and any(_changes_part(t, roots) for t in _find_targets(statement)):
+                told.insert(0, _place(tell, inner[0]))
+            setattr(statement, field, told)
+    for branch in [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
+        branch.body = [one for step in branch.body for one in _tell_changes(step, roots)]
+    targets = _find_targets(statement)
+    called = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+    if called:
+        targets = [statement.value.func]  # type: ignore[attr-defined]  # params.append(...)
+    simple = not hasattr(statement, "body")
+    if simple and any(_changes_part(target, roots) for target in targets):
+        return [statement, _place(tell, statement)]
+    return [statement]
+
+
+def _place(new: ast.stmt, old: ast.stmt) -> ast.stmt:
+    return ast.fix_missing_locations(ast.copy_location(new, old))
+
+
+def _find_targets(statement: ast.stmt) -> list[ast.expr]:
+    if isinstance(statement, (ast.Assign, ast.Delete)):
+        return list(statement.targets)
+    if isinstance(statement, (ast.AugAssign, ast.AnnAssign, ast.For)):
+        return [statement.target]
+    if isinstance(statement, ast.With):
+        return [item.optional_vars for item in statement.items if item.optional_vars]
+    return []
+
+
+def _changes_part(target: ast.expr, roots: frozenset[str]) -> bool:
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return any(_changes_part(one, roots) for one in target.elts)
+    if isinstance(target, ast.Starred):
+        return _changes_part(target.value, roots)
+    part = isinstance(target, (ast.Attribute, ast.Subscript))
+    while isinstance(target, (ast.Attribute, ast.Subscript)):
+        target = target.value
+    return part and isinstance(target, ast.Name) and target.id in roots

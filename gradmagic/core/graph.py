@@ -1,0 +1,373 @@
+"""Recorded ops -> Graph: who feeds whom, what lies between sources and target, what to fold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from gradmagic.core.i18n import _n
+from gradmagic.core.notation import Expression, find_data_slots, shorten, write_op
+from gradmagic.core.recorder import identify, passes_gradient
+from gradmagic.core.records import Edge, Graph, Node, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gradmagic.core.recorder import Op, Recorder, Seen
+
+# Beyond this many nodes a picture helps nobody, and layout takes seconds: one node a line instead.
+MOST_NODES = 120
+MOST_WRITTEN = 4  # entries of an unnamed vector that its consumers write out
+
+_ASK_SHAPE = frozenset({"Shape", "ShapeN", "Size", "Rank", "BroadcastGradientArgs"})
+_SAME = frozenset({"Identity", "IdentityN", "ReadVariableOp", "EnsureShape", "Snapshot"})
+_SAME_IF_SHAPE_KEPT = frozenset({"Reshape", "BroadcastTo", "Squeeze", "Cast", "Sum", "Mean"})
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Ways through the recorded ops.
+
+    ``leading`` are the positions of the ops on which the target depends; ``reached`` the tensors
+    to which a source's value flows differentiably; ``between`` the held ones of these that the
+    target depends on, in order: the tensors that have a gradient.
+    """
+
+    leading: frozenset[int]
+    reached: frozenset[int]
+    between: tuple[int, ...]
+
+
+def find_paths(recorder: Recorder, target: Any, sources: Iterable[Any]) -> Paths:
+    """The ops and tensors between ``sources`` and ``target``."""
+    reached = {
+        identify(part)
+        for source in sources
+        for part in tf.nest.flatten(source, expand_composites=not isinstance(source, tf.Variable))
+    }
+    for op in recorder.ops:
+        if any(number in reached for number in op.inputs) and passes_gradient(op.type):
+            reached.update(n for n in op.outputs if _is_float(recorder.seen[n]))
+    needed, leading = {identify(target)}, set()
+    for position in range(len(recorder.ops) - 1, -1, -1):
+        op = recorder.ops[position]
+        if any(number in needed for number in op.outputs):
+            leading.add(position)
+            needed.update(op.inputs)
+    between = tuple(
+        number
+        for position in sorted(leading)
+        for number in recorder.ops[position].outputs
+        if number in reached and recorder.seen[number].tensor is not None
+    )
+    return Paths(frozenset(leading), frozenset(reached), between)
+
+
+def _is_float(seen: Seen) -> bool:
+    return seen.dtype.is_floating or seen.dtype.is_complex
+
+
+def build(
+    recorder: Recorder,
+    *,
+    target: Any,
+    target_name: str,
+    names: Mapping[int, str],
+    sources: Mapping[int, str],
+    gradients: Mapping[int, Any],
+    paths: Paths,
+) -> Graph:
+    """The graph of a recording.
+
+    Parameters
+    ----------
+    recorder
+        The ops that ran.
+    target, target_name
+        What was differentiated.
+    names
+        Python names of tensors and variables, by TensorFlow's number.
+    sources
+        Names of the sources, likewise.
+    gradients
+        Gradients of the target with respect to tensors and variables, likewise.
+    paths
+        From :func:`find_paths`.
+    """
+    return _Builder(recorder, names, sources, gradients, paths).build(target, target_name)
+
+
+class _Builder:
+    def __init__(
+        self,
+        recorder: Recorder,
+        names: Mapping[int, str],
+        sources: Mapping[int, str],
+        gradients: Mapping[int, Any],
+        paths: Paths,
+    ) -> None:
+        self.recorder = recorder
+        self.names = names
+        self.sources = sources
+        self.gradients = gradients
+        self.paths = paths
+        self.nodes: list[Node] = []
+        self.edges: list[Edge] = []
+        self.made: dict[int, tuple[int, int]] = {}  # tensor -> node, output
+        self.written: dict[int, Expression | None] = {}  # tensor -> how operands are written
+        self.shapes: set[int] = set()  # tensors that only say shapes
+        self.constants: set[int] = set()  # unnamed small tensors that no op made
+
+    def build(self, target: Any, target_name: str) -> Graph:
+        data = self._find_data(identify(target))
+        for position, op in enumerate(self.recorder.ops):
+            self._add_op(op, position in self.paths.leading, position in data)
+        number = identify(target)
+        if number not in self.made:  # the target is a source or an input itself
+            self._add_input(number, self._see(target))
+        node, output = self.made[number]
+        last = len(self.nodes)
+        gradient = self.gradients.get(number)
+        made = self.nodes[node].outputs[output]
+        self.nodes.append(
+            Node(
+                last, "target", None, target_name, self.nodes[node].line,
+                (replace(made, gradient=gradient),), count=0,
+            )
+        )
+        self.edges.append(Edge(node, last, output, 0, gradient is not None))
+        return Graph(
+            tuple(self.nodes), tuple(self.edges), len(self.recorder.ops), self.recorder.missing
+        )
+
+    def _find_data(self, target: int) -> set[int]:
+        """Positions of the ops that lead to the target by data, not by axes and shapes alone."""
+        needed, data = {target}, set()
+        for position in range(len(self.recorder.ops) - 1, -1, -1):
+            op = self.recorder.ops[position]
+            if any(number in needed for number in op.outputs):
+                data.add(position)
+                if op.type not in _ASK_SHAPE:
+                    slots = find_data_slots(op.type, len(op.inputs))
+                    needed.update(op.inputs[slot] for slot in slots)
+        return data
+
+    def _add_op(self, op: Op, leads: bool, is_data: bool) -> None:
+        for number in op.inputs:
+            if number not in self.made:
+                self._add_input(number, self.recorder.seen[number])
+        own = len(self.nodes)
+        outputs = tuple(self._make_output(number) for number in op.outputs)
+        slots = find_data_slots(op.type, len(op.inputs))
+        label = write_op(op.type, [self.written.get(op.inputs[slot]) for slot in slots])
+        fold = self._find_fold(op, outputs, leads, is_data)
+        self.nodes.append(
+            Node(
+                own, "op", op.type, label.text, op.line, outputs,
+                source=next((self.sources[n] for n in op.outputs if n in self.sources), None),
+                fold=fold,
+            )
+        )
+        passes = passes_gradient(op.type) and any(o.gradient is not None for o in outputs)
+        for slot, number in enumerate(op.inputs):
+            producer, output = self.made[number]
+            flows = passes and number in self.gradients and self._flows(number, producer)
+            self.edges.append(Edge(producer, own, output, slot, flows))
+        for position, number in enumerate(op.outputs):
+            self.made[number] = (own, position)
+            named = self.names.get(number)
+            if named is not None:
+                self.written[number] = Expression(named)
+            elif fold == "same" and op.inputs:
+                self.written[number] = self.written.get(op.inputs[slots[0]])
+            else:
+                self.written[number] = shorten(label)
+
+    def _flows(self, number: int, producer: int) -> bool:
+        return self.nodes[producer].kind == "source" or number in self.paths.reached
+
+    def _find_fold(
+        self, op: Op, outputs: tuple[Output, ...], leads: bool, is_data: bool
+    ) -> str | None:
+        asked = op.type in _ASK_SHAPE
+        if asked or (
+            op.inputs
+            and any(n in self.shapes for n in op.inputs)
+            and all(n in self.shapes or n in self.constants for n in op.inputs)
+        ):
+            self.shapes.update(op.outputs)
+        if any(number in self.sources for number in op.outputs):
+            return None
+        if not leads:
+            return "side"
+        if not is_data or op.outputs and op.outputs[0] in self.shapes:
+            return "shape"
+        if not op.inputs or not outputs:
+            return None
+        before = self.recorder.seen[op.inputs[0]]
+        kept = before.shape == outputs[0].shape and before.dtype.name == outputs[0].dtype
+        same = op.type in _SAME or (op.type in _SAME_IF_SHAPE_KEPT and kept)
+        if same and outputs[0].name is None:  # what the student named stays
+            return "same"
+        return None
+
+    def _add_input(self, number: int, seen: Seen) -> None:
+        name = self.sources.get(number) or self.names.get(number)
+        is_source = number in self.sources
+        output = self._make_output(number)
+        literal = None if name else _write_literal(seen)
+        if literal is not None:
+            self.constants.add(number)
+        self.made[number] = (len(self.nodes), 0)
+        self.written[number] = Expression(name) if name else literal and Expression(literal)
+        self.nodes.append(
+            Node(
+                len(self.nodes), "source" if is_source else "input", None,
+                name or literal or "", None, (output,),
+                source=self.sources.get(number),
+                fold="constant" if literal is not None else None, count=0,
+            )
+        )
+
+    def _see(self, tensor: Any) -> Any:
+        number = identify(tensor)
+        if number not in self.recorder.seen:
+            self.recorder._see(number, tensor.value() if hasattr(tensor, "handle") else tensor)
+        return self.recorder.seen[number]
+
+    def _make_output(self, number: int) -> Output:
+        seen = self.recorder.seen[number]
+        gradient = self.gradients.get(number)
+        return Output(
+            seen.shape, seen.dtype.name, seen.tensor, gradient, self.names.get(number)
+        )
+
+
+def _write_literal(seen: Seen) -> str | None:
+    """A small constant as it would be typed; None for what is larger or unknown."""
+    small = len(seen.shape) == 0 or (len(seen.shape) == 1 and seen.shape[0] <= MOST_WRITTEN)
+    numeric = seen.dtype.is_floating or seen.dtype.is_integer or seen.dtype.is_bool
+    if seen.tensor is None or not small or not numeric:
+        return None
+    written = [f"{float(v):g}" if seen.dtype.is_floating else str(v)
+               for v in seen.tensor.numpy().reshape(-1)]
+    return f"[{', '.join(written)}]" if seen.shape else written[0]
+
+
+def view(graph: Graph, *, unfolded: bool = False) -> Graph:
+    """The graph to draw: what is folded is left out and the paths through it are joined.
+
+    Where more than ``MOST_NODES`` nodes remain, the ops of each line are drawn as one group.
+
+    Parameters
+    ----------
+    unfolded
+        Draw every recorded op instead.
+    """
+    if unfolded:
+        kept = {node.id for node in graph.nodes if node.fold != "constant"}
+        kept -= _find_isolated(graph, kept)
+        return _select(graph, kept)
+    kept = {node.id for node in graph.nodes if node.fold is None}
+    drawn = _select(graph, kept)
+    used = {end for edge in drawn.edges for end in (edge.producer, edge.consumer)}
+    lonely = {n.id for n in drawn.nodes if n.kind == "input" and n.id not in used}
+    drawn = _select(drawn, {node.id for node in drawn.nodes} - lonely)
+    return drawn if len(drawn.nodes) <= MOST_NODES else _group_lines(drawn)
+
+
+def describe_folding(graph: Graph) -> str:
+    """How many ops are drawn and why the others are not, in a sentence; empty where all are."""
+    folded = Counter(node.fold for node in graph.nodes if node.kind == "op" and node.fold)
+    if not folded:
+        return ""
+    drawn = graph.ops - sum(folded.values())
+    reasons = [
+        _n("{count} that only computes shapes", "{count} that only compute shapes", folded["shape"])
+        .format(count=folded["shape"]) if folded["shape"] else "",
+        _n("{count} that changes nothing", "{count} that change nothing", folded["same"])
+        .format(count=folded["same"]) if folded["same"] else "",
+        _n(
+            "{count} that the target does not depend on",
+            "{count} that the target does not depend on",
+            folded["side"],
+        ).format(count=folded["side"]) if folded["side"] else "",
+    ]
+    return _n(
+        "{drawn} of the {ops} recorded ops is drawn. Folded away: {reasons}.",
+        "{drawn} of the {ops} recorded ops are drawn. Folded away: {reasons}.",
+        drawn,
+    ).format(drawn=drawn, ops=graph.ops, reasons=", ".join(filter(None, reasons)))
+
+
+def _find_isolated(graph: Graph, kept: set[int]) -> set[int]:
+    used = {
+        end for edge in graph.edges for end in (edge.producer, edge.consumer)
+        if edge.producer in kept and edge.consumer in kept
+    }
+    return {node.id for node in graph.nodes if node.kind in ("input", "op")} - used
+
+
+def _select(graph: Graph, kept: set[int]) -> Graph:
+    """The graph of some of its nodes; an edge through a dropped node starts at what feeds it."""
+    feeding: dict[int, Edge] = {}
+    for edge in graph.edges:  # the first input of a dropped node stands for it
+        if edge.consumer not in kept and edge.consumer not in feeding:
+            feeding[edge.consumer] = edge
+    edges = []
+    for edge in graph.edges:
+        if edge.consumer not in kept:
+            continue
+        start, flows = edge, edge.gradient
+        while start.producer not in kept and graph.nodes[start.producer].fold == "same":
+            if start.producer not in feeding:
+                break
+            start = feeding[start.producer]
+            flows = flows and start.gradient
+        if start.producer in kept:
+            edges.append(replace(edge, producer=start.producer, output=start.output, gradient=flows))
+    numbers = {old: new for new, old in enumerate(sorted(kept))}
+    by_id = {node.id: node for node in graph.nodes}
+    return replace(
+        graph,
+        nodes=tuple(replace(by_id[old], id=new) for old, new in numbers.items()),
+        edges=tuple(
+            replace(e, producer=numbers[e.producer], consumer=numbers[e.consumer]) for e in edges
+        ),
+    )
+
+
+def _group_lines(graph: Graph) -> Graph:
+    """One group a line of the cell, in place of the ops that the line ran."""
+    lines = Counter(node.line for node in graph.nodes if node.kind == "op")
+    nodes: list[Node] = []
+    place: dict[int, int] = {}
+    groups: dict[int | None, int] = {}
+    for node in graph.nodes:
+        if node.kind == "op" and lines[node.line] > 1:
+            if node.line not in groups:
+                groups[node.line] = len(nodes)
+                nodes.append(node)
+            at = groups[node.line]
+            place[node.id] = at
+            # the group gives what its last op gives, and is called after the last name it made
+            label = next((o.name for o in node.outputs if o.name), None)
+            nodes[at] = replace(
+                node, id=at, kind="group", count=lines[node.line],
+                label=label or (nodes[at].label if nodes[at].kind == "group" else ""),
+            )
+        else:
+            place[node.id] = len(nodes)
+            nodes.append(replace(node, id=len(nodes)))
+    merged: dict[tuple[int, int], Edge] = {}
+    for edge in graph.edges:
+        ends = place[edge.producer], place[edge.consumer]
+        if ends[0] == ends[1]:
+            continue
+        flows = edge.gradient or (ends in merged and merged[ends].gradient)
+        output = min(edge.output, len(nodes[ends[0]].outputs) - 1)
+        merged[ends] = Edge(*ends, output=output, slot=edge.slot, gradient=flows)
+    return replace(graph, nodes=tuple(nodes), edges=tuple(merged.values()))

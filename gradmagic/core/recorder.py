@@ -1,0 +1,275 @@
+"""What really ran: TensorFlow's op callbacks, and a tape whose record can be read more than once.
+
+This is the only file that touches private TensorFlow. Where a version lacks what it needs,
+:func:`check_tensorflow` says so in a sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from gradmagic.core.errors import UserError
+from gradmagic.core.i18n import _
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType, TracebackType
+
+try:
+    from tensorflow.python.framework import op_callbacks
+    from tensorflow.python.framework import ops as framework
+except ImportError:  # pragma: no cover - a future TensorFlow
+    op_callbacks = framework = None
+
+HELD_BYTES = 128 << 20  # a recording holds at most this much of the values that ran
+HELD_TENSOR_BYTES = 16 << 20  # and no tensor larger than this
+
+
+def check_tensorflow() -> None:
+    """Raise UserError where this TensorFlow has no op callbacks, tape record or gradient registry."""
+    works = (
+        op_callbacks is not None
+        and hasattr(op_callbacks, "add_op_callback")
+        and hasattr(framework, "_gradient_registry")
+        and hasattr(tf.GradientTape, "_push_tape")
+        and hasattr(tf.constant(0), "_id")
+    )
+    if not works:
+        raise UserError(
+            _(
+                "gradmagic cannot look into TensorFlow {version}; "
+                "install a version that it supports: pip install 'tensorflow>=2.16,<2.22'"
+            ).format(version=tf.__version__)
+        )
+
+
+def identify(tensor: Any) -> int:
+    """The number that TensorFlow knows an eager tensor (or a variable's handle) by."""
+    handle = getattr(tensor, "handle", None)
+    return (tensor if handle is None else handle)._id
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Op:
+    """One eager op that ran: TensorFlow's name, the cell's line, the ids of what went in and out.
+
+    ``inputs`` and ``outputs`` are the ids of the tensors; ``attributes`` alternates names and
+    values.
+    """
+
+    type: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    line: int | None
+    attributes: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Seen:
+    """What is known of a tensor that went through an op: ``tensor`` only where it was held."""
+
+    shape: tuple[int | None, ...]
+    dtype: tf.DType
+    tensor: Any
+
+
+class Recorder:
+    """Records the eager ops of this thread between ``with`` and its end.
+
+    Parameters
+    ----------
+    filename
+        The file name under which the cell was compiled: the frames that have it give the lines.
+
+    Attributes
+    ----------
+    ops
+        The ops in the order in which they ran.
+    seen
+        Every tensor that went in or out, by id.
+    missing
+        Number of ops that threads started meanwhile ran: no tape of this thread records them.
+    """
+
+    def __init__(self, filename: str) -> None:
+        self.filename = filename
+        self.ops: list[Op] = []
+        self.seen: dict[int, Seen] = {}
+        self.missing = 0
+        self._room = HELD_BYTES
+        self._active = False
+        self._other_profile: Any = None
+
+    def __enter__(self) -> Recorder:
+        self._active = True
+        self._other_profile = threading.getprofile()
+        threading.setprofile(self._enter_thread)
+        op_callbacks.add_op_callback(self._record)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._active = False
+        op_callbacks.remove_op_callback(self._record)
+        threading.setprofile(self._other_profile)
+
+    def _record(
+        self,
+        op_type: str | bytes,
+        inputs: Sequence[Any],
+        attributes: tuple[Any, ...] | None,
+        outputs: Sequence[Any],
+        op_name: str | None = None,  # noqa: ARG002  (TensorFlow passes it)
+        graph: Any = None,
+    ) -> None:
+        if graph is not None:  # traced, not run: a tf.function is one op when it runs
+            return
+        if isinstance(op_type, bytes):  # as ops written in C++ name themselves
+            op_type = op_type.decode()
+        seen = self.seen
+        ids_in = []
+        for tensor in inputs:
+            number = tensor._id
+            ids_in.append(number)
+            if number not in seen:
+                self._see(number, tensor)
+        ids_out = []
+        for tensor in outputs:
+            number = tensor._id
+            ids_out.append(number)
+            self._see(number, tensor)
+        self.ops.append(
+            Op(op_type, tuple(ids_in), tuple(ids_out), self._find_line(), attributes or ())
+        )
+
+    def _see(self, number: int, tensor: Any) -> None:
+        shape = tensor._shape_tuple()
+        dtype = tensor.dtype
+        size = dtype.size or 8
+        for side in shape:
+            size *= side
+        if size > HELD_TENSOR_BYTES or size > self._room:
+            tensor = None
+        else:
+            self._room -= size
+        self.seen[number] = Seen(shape, dtype, tensor)
+
+    def _find_line(self) -> int | None:
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code.co_filename == self.filename:
+                return frame.f_lineno
+            frame = frame.f_back
+        return None
+
+    def _enter_thread(self, *_event: Any) -> None:
+        # A thread that starts calls its profile function before anything else. Ours counts the
+        # thread's ops, and steps aside at once for the profiler that was there before.
+        sys.setprofile(self._other_profile)
+
+        def count(*_op: Any, graph: Any = None, **_more: Any) -> None:
+            if not self._active:
+                op_callbacks.remove_op_callback(count)
+            elif graph is None:
+                self.missing += 1
+
+        if self._active:
+            op_callbacks.add_op_callback(count)
+
+
+class CellTape(tf.GradientTape):
+    """A tf.GradientTape whose record can be read without using the tape up.
+
+    The record below is kept as a persistent tape keeps it, so that :func:`take_gradients` can read
+    it first. What the user meets obeys TensorFlow's rules: one ``gradient`` call unless
+    ``persistent``.
+    """
+
+    def __init__(self, *, persistent: bool, watch_accessed_variables: bool) -> None:
+        super().__init__(
+            persistent=persistent, watch_accessed_variables=watch_accessed_variables
+        )
+        self.watched: list[Any] = []
+        self.resets = 0
+        self._kept: Any = None
+
+    def watch(self, tensor: Any) -> None:
+        """Watch a tensor, a Variable, or a list of them, as tf.GradientTape does."""
+        super().watch(tensor)
+        self.watched.extend(tf.nest.flatten(tensor))
+
+    def watch_source(self, tensor: Any) -> None:
+        """Watch a tensor as :meth:`watch` does; nothing where the cell has used the tape up."""
+        if self._tape is not None:
+            super().watch(tensor)
+
+    def reset(self) -> None:
+        """Forget everything recorded and watched, as tf.GradientTape does."""
+        super().reset()
+        self.resets += 1
+
+    def _push_tape(self) -> None:
+        asked, self._persistent = self._persistent, True
+        try:
+            super()._push_tape()
+        finally:
+            self._persistent = asked
+        self._kept = self._tape
+
+    def reader(self) -> tf.GradientTape:
+        """A persistent tape over the same record: what it is asked costs this tape nothing.
+
+        What it is asked while this tape records is recorded, and can be differentiated again.
+        """
+        reader = tf.GradientTape(persistent=True)
+        reader._tape = self._kept
+        return reader
+
+    def release(self) -> None:
+        """Keep no more than a plain tape keeps; :meth:`reader` is of no use afterwards."""
+        self._kept = None
+
+
+def lacks_gradient(op_type: str) -> bool:
+    """Whether TensorFlow has no gradient registered for this op (functions have their own)."""
+    if op_type.startswith("__"):
+        return False
+    try:
+        framework._gradient_registry.lookup(op_type)
+    except LookupError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def pass_none_through(op_types: Sequence[str]) -> Iterator[None]:
+    """While open, ops without a registered gradient give None to their inputs, and raise nothing."""
+    table = framework._gradient_registry._registry
+    added = [op for op in op_types if op not in table]
+    for op in added:
+        table[op] = {"type": None, "location": ""}
+    try:
+        yield
+    finally:
+        for op in added:
+            del table[op]
+
+
+def passes_gradient(op_type: str) -> bool:
+    """Whether a gradient can flow back through this op: not, for example, through ArgMax."""
+    if op_type.startswith("__"):
+        return True
+    try:
+        return framework._gradient_registry.lookup(op_type) is not None
+    except LookupError:
+        return False

@@ -1,0 +1,319 @@
+"""Run a cell under the tape, and make the record of the run."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradmagic.core import diagnose, graph, program, reduction
+from gradmagic.core.cell import Namespace
+from gradmagic.core.gradients import (
+    finish_hessian,
+    start_hessian,
+    take_gradients,
+    take_jacobian,
+    take_zeros,
+)
+from gradmagic.core.recorder import CellTape, Recorder, check_tensorflow, identify
+from gradmagic.core.records import ByName, Gradient, TapeRun, Target
+from gradmagic.core.sources import (
+    COMPOSITES,
+    Entry,
+    Sources,
+    Version,
+    is_differentiable,
+    is_tensor,
+    name_tensors,
+    unwrap,
+)
+from gradmagic.core.summary import summarize
+from gradmagic.core.target import Assigned, FoundTarget, find_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gradmagic.core.cell import Cell
+    from gradmagic.core.records import Graph
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the magic's line asks for; the names are TensorFlow's own.
+
+    ``unconnected_gradients`` is ``"none"`` or ``"zero"``; ``tape`` the name that the tape is bound
+    to; ``graph`` whether to record the ops; ``magic`` the line itself, for the report.
+    """
+
+    sources: tuple[str, ...] = ()
+    target: str | None = None
+    persistent: bool = False
+    watch_accessed_variables: bool = True
+    unconnected_gradients: str = "none"
+    tape: str = "tape"
+    jacobian: bool = False
+    hessian: bool = False
+    graph: bool = True
+    magic: str = "%%gradtape"
+
+
+def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
+    """Run a compiled cell once under a tf.GradientTape and record what happened.
+
+    Afterwards ``names`` is what the plain with-block would have left, plus ``grads``; the tape,
+    bound under its name, is still unused. What the cell raises, this raises.
+
+    Parameters
+    ----------
+    cell
+        From :func:`gradmagic.core.cell.compile_cell`.
+    names
+        The namespace in which it runs.
+    options
+        What to differentiate, and how.
+
+    Raises
+    ------
+    UserError
+        A source or the target is missing or no tensor, or what was asked for is too large.
+    """
+    __tracebackhide__ = True  # IPython folds this frame away when the cell raises
+    check_tensorflow()
+    tape = CellTape(
+        persistent=options.persistent,
+        watch_accessed_variables=options.watch_accessed_variables,
+    )
+    sources = Sources(options.sources, names, tape)
+    mentioned = frozenset(n.id for n in ast.walk(cell.tree) if isinstance(n, ast.Name))
+    sources.check(cell.names, mentioned)
+    body = _Body(cell, names, sources)
+    recorder = Recorder(cell.filename)
+    try:
+        names[options.tape] = tape
+        with recorder if options.graph else contextlib.nullcontext(), tape:
+            sources.watch(None)
+            start = time.perf_counter()
+            last_value = body.run()
+            forward_seconds = time.perf_counter() - start
+            target = find_target(
+                options.target,
+                names,
+                cell,
+                loss=body.loss,
+                last_value=last_value,
+                last_assigned=body.last_assigned,
+            )
+            entries = sources.finish() if sources.roots else _find_watched(sources, tape, names)
+            ran = _Ran(cell, names, options, tape, sources, body, recorder, target, entries)
+            slopes = start_hessian(tape, target.tensor, ran.flat) if options.hessian else None
+        hessian = None if slopes is None else finish_hessian(tape, slopes, ran.flat)
+        return _record(ran, hessian, forward_seconds)
+    finally:
+        tape.release()
+
+
+class _Body:
+    """Runs the cell's code and remembers what it bound."""
+
+    def __init__(self, cell: Cell, names: dict[str, Any], sources: Sources) -> None:
+        self.cell = cell
+        self.names = names
+        self.sources = sources
+        self.roots = frozenset(sources.roots.values())
+        self.tensor_names = name_tensors(names)
+        self.loss: Assigned | None = None
+        self.last_assigned: Assigned | None = None
+
+    def run(self) -> Any:
+        """Run it once; the value of its last expression, or None."""
+        __tracebackhide__ = True
+        namespace = Namespace(self.names, self._on_bind, self.sources.watch)
+        exec(self.cell.body, self.names, namespace)
+        if self.cell.last is None:
+            return None
+        return eval(self.cell.last, self.names, namespace)
+
+    def _on_bind(self, name: str, value: Any, line: int) -> None:
+        if name in self.roots:
+            self.sources.watch(line, name)
+        if name == "loss":
+            self.loss = (name, value, line)
+        if isinstance(value, tf.Tensor) and is_tensor(value):
+            self.tensor_names.setdefault(identify(value), name)
+            if is_differentiable(value):
+                self.last_assigned = (name, value, line)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ran:
+    """All that is at hand once the body has run."""
+
+    cell: Cell
+    names: dict[str, Any]
+    options: Options
+    tape: CellTape
+    sources: Sources
+    body: _Body
+    recorder: Recorder
+    target: FoundTarget
+    entries: Mapping[str, list[Entry]]
+
+    @property
+    def flat(self) -> list[Entry]:
+        """The tensors of all sources, in order."""
+        return [entry for group in self.entries.values() for entry in group]
+
+    def versions(self, entry: Entry) -> list[Version]:
+        """All tensors that the entry's name was bound to, in order."""
+        return self.sources.versions[entry.name]
+
+
+def _find_watched(
+    sources: Sources, tape: CellTape, names: Mapping[str, Any]
+) -> dict[str, list[Entry]]:
+    """What the tape watched by itself, or was told to in the body, by name."""
+    known = name_tensors(names)
+    entries: dict[str, list[Entry]] = {}
+    for watched in [*tape.watched_variables(), *tape.watched]:
+        tensor = unwrap(watched)
+        if any(one.tensor is tensor for group in entries.values() for one in group):
+            continue
+        own = getattr(tensor, "name", "") if isinstance(tensor, tf.Variable) else ""
+        name = known.get(identify(tensor)) or own.removesuffix(":0") or "tensor"
+        while name in entries:
+            name += "'"
+        entries[name] = [Entry(name, tensor)]
+        sources.versions[name] = [Version(tensor, None)]
+    return entries
+
+
+def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
+    target, recorder = ran.target, ran.recorder
+    versions = [version for entry in ran.flat for version in ran.versions(entry)]
+    paths = graph.find_paths(recorder, target.tensor, [v.tensor for v in versions])
+    between = [recorder.seen[number].tensor for number in paths.between]
+    start = time.perf_counter()
+    results, blocked = take_gradients(
+        ran.tape, recorder, target.tensor, [*(v.tensor for v in versions), *between]
+    )
+    backward_seconds = time.perf_counter() - start
+    by_version = dict(zip(map(id, versions), results, strict=False))
+    by_tensor = dict(zip(paths.between, results[len(versions) :], strict=True))
+    gradients = []
+    for source, group in ran.entries.items():
+        for entry in group:
+            gradient, tensor = _make_gradient(ran, source, entry, by_version, bool(blocked))
+            gradients.append(gradient)
+            if not isinstance(tensor, COMPOSITES):
+                by_tensor[identify(tensor)] = by_version[id(ran.versions(entry)[gradient.taken])]
+    positions = _name_positions(ran.entries, gradients)
+    ran.names["grads"] = ByName([one.result for one in gradients], positions)
+    return TapeRun(
+        target=Target(
+            name=target.name,
+            reason=target.reason,
+            line=target.line,
+            value=summarize(target.tensor),
+            summed=target.tensor.shape.rank != 0,
+            unit=reduction.find_unit(recorder, target.tensor),
+        ),
+        loss=target.tensor,
+        gradients=ByName(gradients, positions),
+        graph=_build_graph(ran, by_tensor, paths) if ran.options.graph else None,
+        lines=program.write_program(
+            ran.cell, ran.options, target, ran.entries, gradients, ran.names
+        ),
+        magic=ran.options.magic,
+        forward_seconds=forward_seconds,
+        backward_seconds=backward_seconds,
+        diagnoses=tuple(
+            diagnose.diagnose(gradients, ran.flat, ran.tape, recorder, target.name, blocked)
+        ),
+        per_sample=reduction.find_per_sample(recorder, target.tensor),
+        hessian=hessian,
+        history=(float(np.real(tf.reduce_sum(target.tensor).numpy())),),
+        ops=len(recorder.ops),
+    )
+
+
+def _make_gradient(
+    ran: _Ran, source: str, entry: Entry, by_version: Mapping[int, Any], blocked: bool
+) -> tuple[Gradient, Any]:
+    """The record of one source tensor, and the tensor that it is about.
+
+    Of the tensors that the name was bound to, that is the last one which the target used; where it
+    used none, the last.
+    """
+    own, options, target = ran.versions(entry), ran.options, ran.target.tensor
+    used = [by_version[id(version)] is not None for version in own]
+    taken = max((i for i, is_used in enumerate(used) if is_used), default=len(own) - 1)
+    tensor, result = own[taken].tensor, by_version[id(own[taken])]
+    if result is None and options.unconnected_gradients == "zero" and not blocked:
+        result = take_zeros(ran.tape, target, tensor)
+    jacobian = (
+        take_jacobian(ran.tape, target, entry, tensor, options.unconnected_gradients)
+        if options.jacobian
+        else None
+    )
+    gradient = Gradient(
+        source=source,
+        name=entry.name,
+        variable=isinstance(tensor, tf.Variable),
+        value=summarize(_find_value(ran.recorder, tensor)),
+        gradient=None if result is None else summarize(result),
+        result=jacobian if options.jacobian else result,
+        bound=tuple(version.line for version in own),
+        taken=taken,
+        rebound_after_use=any(used[:-1]),
+        jacobian=None if jacobian is None else summarize(jacobian),
+    )
+    return gradient, tensor
+
+
+def _find_value(recorder: Recorder, tensor: Any) -> Any:
+    """What the cell computed with: of a Variable that it also assigned, the value it read first."""
+    if not isinstance(tensor, tf.Variable):
+        return tensor
+    handle = identify(tensor)
+    touching = [op for op in recorder.ops if handle in op.inputs]
+    if any(op.type.startswith("Assign") for op in touching):
+        for op in touching:
+            if op.type == "ReadVariableOp" and recorder.seen[op.outputs[0]].tensor is not None:
+                return recorder.seen[op.outputs[0]].tensor
+    return tensor.value()
+
+
+def _name_positions(
+    entries: Mapping[str, list[Entry]], gradients: list[Gradient]
+) -> dict[str, int | slice]:
+    """Where in the flat gradients each name and each source with several tensors is."""
+    positions: dict[str, int | slice] = {one.name: i for i, one in enumerate(gradients)}
+    start = 0
+    for source, group in entries.items():
+        if not (len(group) == 1 and group[0].name == source):
+            positions[source] = slice(start, start + len(group))
+        start += len(group)
+    return positions
+
+
+def _build_graph(ran: _Ran, by_tensor: Mapping[int, Any], paths: graph.Paths) -> Graph:
+    sources = {
+        identify(version.tensor): entry.name
+        for entry in ran.flat
+        for version in ran.versions(entry)
+        if not isinstance(version.tensor, COMPOSITES)
+    }
+    return graph.build(
+        ran.recorder,
+        target=ran.target.tensor,
+        target_name=ran.target.name,
+        names=ran.body.tensor_names,
+        sources=sources,
+        gradients={number: one for number, one in by_tensor.items() if one is not None},
+        paths=paths,
+    )

@@ -1,0 +1,108 @@
+"""Which tensor the cell is differentiated: named, or found."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gradmagic.core.errors import UserError
+from gradmagic.core.i18n import _
+from gradmagic.core.sources import COMPOSITES, is_differentiable, is_tensor, unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gradmagic.core.cell import Cell
+
+Assigned = tuple[str, Any, int]  # name, value, line
+
+
+@dataclass(frozen=True, eq=False)
+class FoundTarget:
+    """The tensor, what it is called, why it was taken and the line that computed it."""
+
+    name: str
+    reason: Literal["named", "loss", "last-expression", "last-assigned"]
+    line: int | None
+    tensor: Any
+
+
+def find_target(
+    expression: str | None,
+    names: Mapping[str, Any],
+    cell: Cell,
+    *,
+    loss: Assigned | None,
+    last_value: Any,
+    last_assigned: Assigned | None,
+) -> FoundTarget:
+    """The target, by DESIGN's order: named, ``loss``, the last expression, the last float tensor.
+
+    Must be called while the tape records: ``expression`` may compute.
+
+    Parameters
+    ----------
+    expression
+        What ``-t`` gave, or None.
+    names, cell
+        The namespace after the body, and the body.
+    loss, last_assigned
+        The cell's last assignments of ``loss`` and of any float tensor.
+    last_value
+        The value of its last expression.
+
+    Raises
+    ------
+    UserError
+        There is none, or it is no float tensor.
+    """
+    if expression is not None:
+        value = _evaluate(expression, names)
+        return FoundTarget(expression, "named", None, _check(expression, value))
+    if loss is not None:
+        name, value, line = loss
+        return FoundTarget(name, "loss", line, _check(name, value))
+    if last_value is not None and is_tensor(unwrap(last_value)):
+        end = cell.tree.body[-1]
+        name = ast.unparse(end)
+        return FoundTarget(name, "last-expression", end.lineno, _check(name, last_value))
+    if last_assigned is not None:
+        name, value, line = last_assigned
+        return FoundTarget(name, "last-assigned", line, value)
+    raise UserError(
+        _(
+            "the cell makes no float tensor to differentiate; assign one to loss, "
+            "or name it with -t"
+        )
+    )
+
+
+def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
+    try:
+        return eval(compile(expression.strip(), "<target>", "eval"), {}, names)
+    except Exception as error:
+        message = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            _("the target '{name}' cannot be computed: {kind}: {error}").format(
+                name=expression, kind=type(error).__name__, error=message
+            )
+        ) from None
+
+
+def _check(name: str, value: Any) -> Any:
+    value = unwrap(value)
+    if not is_tensor(value) or isinstance(value, COMPOSITES):
+        raise UserError(
+            _("the target '{name}' is no tensor (its type is {kind}); name a tensor with -t").format(
+                name=name, kind=type(value).__name__
+            )
+        )
+    if not is_differentiable(value):
+        raise UserError(
+            _(
+                "the target '{name}' is {dtype}, and only float or complex tensors have gradients; "
+                "name another with -t, or cast it before"
+            ).format(name=name, dtype=value.dtype.name)
+        )
+    return value

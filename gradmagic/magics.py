@@ -1,0 +1,242 @@
+"""The magics: parse the line, delegate, show. The only file that knows IPython's shell."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.core.magic_arguments import (
+    MagicArgumentParser,
+    argument,
+    magic_arguments,
+    parse_argstring,
+)
+from traitlets import Bool, Enum, Unicode
+
+from gradmagic.core.errors import UserError
+from gradmagic.core.i18n import _
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@magics_class
+class GradTapeMagics(Magics):
+    """The magics of gradmagic; the defaults of their options are traits: ``%config GradTapeMagics``."""
+
+    persistent = Bool(False, help="Let tape.gradient be called more than once.").tag(config=True)
+    watch_accessed_variables = Bool(
+        True, help="Let the tape watch the trainable Variables that the cell reads."
+    ).tag(config=True)
+    unconnected_gradients = Enum(
+        ["none", "zero"], "none", help="What a source gets that the target does not depend on."
+    ).tag(config=True)
+    tape = Unicode("tape", help="The name that the tape is bound to.").tag(config=True)
+    graph = Bool(True, help="Record the ops and draw the computation graph.").tag(config=True)
+    static = Bool(False, help="Show the static report, without a widget.").tag(config=True)
+    quiet = Bool(False, help="Show nothing.").tag(config=True)
+
+    @magic_arguments()
+    @argument("sources", nargs="*", metavar="SOURCE", help="What to differentiate by: a tensor, a "
+              "Variable, a layer or model, a list or dict of these: w, layer.kernel, params['w']. "
+              "None: what the tape watches by itself.")
+    @argument("-t", "--target", metavar="EXPR", help="What to differentiate. Default: loss where "
+              "the cell assigns it, else the cell's last expression, else its last float tensor.")
+    @argument("--persistent", action="store_true", default=None,
+              help="Let tape.gradient be called more than once.")
+    @argument("--no-watch-accessed-variables", action="store_false", default=None,
+              dest="watch_accessed_variables",
+              help="Watch only what is named here or watched by hand, not every Variable read.")
+    @argument("--unconnected-gradients", choices=["none", "zero"], default=None,
+              help="What a source gets that the target does not depend on: None, or zeros.")
+    @argument("--tape", metavar="NAME", default=None, help="The name that the tape is bound to.")
+    @argument("--jacobian", action="store_true",
+              help="Take the Jacobian of a target that is no scalar.")
+    @argument("--hessian", action="store_true", help="Take the Hessian over all sources too.")
+    @argument("--no-graph", action="store_false", default=None, dest="graph",
+              help="Do not record the ops.")
+    @argument("--static", action="store_true", default=None,
+              help="Show the static report, without a widget.")
+    @argument("-q", "--quiet", action="store_true", default=None, help="Show nothing.")
+    @argument("-o", "--output", metavar="NAME", help="Keep the run's record under this name.")
+    @cell_magic
+    def gradtape(self, line: str, cell: str) -> None:
+        """Run the cell under a tf.GradientTape and show loss, gradients and computation graph.
+
+        Afterwards `grads` holds the gradients, by position and by name, and `tape` is still unused.
+        """
+        __tracebackhide__ = True
+        try:
+            given = _parse(self.gradtape, line)
+            self._run_tape(given, line, cell)
+        except UserError as error:
+            raise UsageError(str(error)) from None
+
+    def _run_tape(self, given: argparse.Namespace, line: str, text: str) -> None:
+        __tracebackhide__ = True
+        from gradmagic.core import runs
+        from gradmagic.core.tape import Options, run_cell
+
+        shell = self.shell
+        names = ("persistent", "watch_accessed_variables", "unconnected_gradients", "tape", "graph")
+        options = {n: _or_default(getattr(given, n), getattr(self, n)) for n in names}
+        for name in (options["tape"], given.output or "run"):
+            _check_name(name)
+        if given.jacobian and given.hessian:
+            raise UserError(_("--jacobian and --hessian exclude each other; give one"))
+        cell = _compile(shell, line, text, given.sources)
+        asked = Options(
+            sources=tuple(given.sources), target=given.target, jacobian=given.jacobian,
+            hessian=given.hessian, magic=f"%%gradtape {line}".rstrip(), **options,
+        )
+        run = run_cell(cell, shell.user_ns, asked)
+        key = _identify_cell(shell, line, text)
+        run = runs.remember(run, key)
+        if given.output:
+            shell.user_ns[given.output] = run
+        if not _or_default(given.quiet, self.quiet):
+            from gradmagic import show
+
+            show.show_run(run, static=_or_default(given.static, self.static), key=key)
+
+
+def load(shell: Any) -> None:
+    """Register the magics and the completion of their lines."""
+    shell.register_magics(GradTapeMagics)
+    shell.set_hook("complete_command", _complete, str_key="%%gradtape")
+
+
+def unload(shell: Any) -> None:
+    """Take away what :func:`load` registered."""
+    shell.magics_manager.magics["cell"].pop("gradtape", None)
+    registry = shell.magics_manager.registry.pop("GradTapeMagics", None)
+    if registry in shell.configurables:
+        shell.configurables.remove(registry)
+    shell.strdispatchers["complete_command"].strs.pop("%%gradtape", None)
+
+
+def _parse(magic: Any, line: str) -> argparse.Namespace:
+    try:
+        given = parse_argstring(magic, line)
+    except UsageError as error:
+        raise UserError(_say_usage(str(error), magic.parser)) from None
+    given.sources = _join_brackets(given.sources)
+    if given.target is not None:
+        given.target = _unquote(given.target)
+    return given
+
+
+def _say_usage(message: str, parser: MagicArgumentParser) -> str:
+    """argparse's words, and the nearest option to one that does not exist."""
+    unknown = re.search(r"unrecognized arguments: (\S+)", message)
+    if not unknown:
+        return message
+    known = [o for action in parser._actions for o in action.option_strings]
+    near = difflib.get_close_matches(unknown[1], known, 1)
+    if near:
+        return _("there is no option {option}; did you mean {near}?").format(
+            option=unknown[1], near=near[0]
+        )
+    return _("there is no option {option}; %%gradtape? lists the options").format(
+        option=unknown[1]
+    )
+
+
+def _join_brackets(words: Sequence[str]) -> list[str]:
+    """Sources whose brackets hold spaces, which the line's splitting tore apart: made whole."""
+    joined: list[str] = []
+    open_part = ""
+    for word in words:
+        part = f"{open_part} {word}" if open_part else word
+        if part.count("[") > part.count("]") or part.count("(") > part.count(")"):
+            open_part = part
+        else:
+            joined.append(part)
+            open_part = ""
+    return [*joined, open_part] if open_part else joined
+
+
+def _unquote(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
+
+
+def _or_default(given: Any, default: Any) -> Any:
+    return default if given is None else given
+
+
+def _check_name(name: str) -> None:
+    import keyword
+
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UserError(_("'{name}' cannot be a Python name").format(name=name))
+
+
+def _compile(shell: Any, line: str, text: str, sources: Sequence[str]) -> Any:
+    """The body, after IPython's own transformations, under the name of the notebook's cell."""
+    __tracebackhide__ = True
+    from gradmagic.core.cell import compile_cell, find_root
+
+    roots = [find_root(source) for source in sources]
+    number, offset = _place_cell(shell, text)
+    body = shell.transform_cell(text)
+    whole = "\n" * (offset - 1) + f"%%gradtape {line}\n{body}"
+    filename = shell.compile.cache(whole, number, raw_code=whole)
+    padded = "\n" * offset + body  # so that a SyntaxError tells the notebook's line
+    tree = shell.transform_ast(compile(
+        padded, filename, "exec", shell.compile.flags | ast.PyCF_ONLY_AST, True
+    ))
+    return compile_cell(
+        text, tree, filename=filename, first_line=offset + 1, roots=roots, flags=shell.compile.flags
+    )
+
+
+def _place_cell(shell: Any, text: str) -> tuple[int, int]:
+    """The number of the notebook's cell, and how many lines stand before the body in it.
+
+    These are the magic's own line and blank ones, which IPython strips before it runs the cell.
+    """
+    history = shell.history_manager.input_hist_raw if shell.history_manager else [""]
+    raw = history[-1].rstrip()
+    if raw.lstrip().startswith("%%") and raw.endswith(text.rstrip()):
+        # IPython 9 counts a cell before it runs, earlier ones after; the history does not differ
+        return len(history) - 1, raw.removesuffix(text.rstrip()).count("\n")
+    return shell.execution_count, 1
+
+
+def _identify_cell(shell: Any, line: str, text: str) -> str:
+    """What stays the same when a cell is run again: the front-end's id of it, else its text."""
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    own = (parent.get("metadata") or {}).get("cellId")
+    return own or hashlib.sha256(f"{line}\n{text}".encode()).hexdigest()
+
+
+def _complete(shell: Any, event: Any) -> list[str]:
+    """TAB on the magic's line: its options, and names of tensors, variables and models."""
+    typed = event.symbol
+    if typed.startswith("-"):
+        return [
+            option
+            for action in GradTapeMagics.gradtape.parser._actions
+            for option in action.option_strings
+            if option not in ("-h", "--help")
+        ]
+    return [
+        name for name, value in shell.user_ns.items() if not name.startswith("_") and _fits(value)
+    ]
+
+
+def _fits(value: Any) -> bool:
+    import sys
+
+    if "tensorflow" not in sys.modules:  # then there is no tensor yet
+        return False
+    from gradmagic.core.sources import is_source
+
+    return is_source(value)

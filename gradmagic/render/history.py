@@ -1,0 +1,137 @@
+"""The loss over the re-runs of a cell: a dot at first, then a line."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gradmagic.core.i18n import _
+from gradmagic.render.markup import Html, escape, picture, tag
+from gradmagic.render.numbers import format_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradmagic.core.records import TapeRun
+
+RUNS = 200  # runs drawn, the last ones
+DOTS = 40  # runs drawn with a dot each
+WIDTH, HEIGHT, EDGE = 320, 48, 4
+
+
+def render_history(run: TapeRun) -> Html:
+    """A small chart of ``run.history``, and what it says."""
+    history = [_make_real(number) for number in run.history]
+    words = explain_history(history)
+    return tag(
+        "div",
+        tag("p", _("loss over this cell's runs"), class_="gm-s"),
+        picture(_draw_history(history)),
+        tag("p", words, class_="gm-say"),
+        class_="gm-part",
+    )
+
+
+def _make_real(number: complex) -> float:
+    return float(number.real)
+
+
+def explain_history(history: Sequence[float]) -> str:
+    """The last run against the one before, and the lowest of all."""
+    if len(history) == 1:
+        return _(
+            "This is the first run, so there is one dot. "
+            "Run the cell again and each new loss joins it."
+        )
+    last, before = history[-1], history[-2]
+    if not math.isfinite(last):
+        return _("Run {run} gave {number}, no finite number.").format(
+            run=len(history), number=format_number(last)
+        )
+    if not math.isfinite(before):
+        return _("Run {run} gave {number} again, after {before}.").format(
+            run=len(history), number=format_number(last), before=format_number(before)
+        )
+    change = format_number(abs(last - before), 3)
+    words = {"run": len(history), "change": change}
+    if last == before:
+        text = _("Run {run} gave exactly the loss of the run before.")
+    elif last < before:
+        text = _("Run {run} is lower than the one before by {change}.")
+    else:
+        text = _("Run {run} is higher than the one before by {change}.")
+    said = text.format(**words)
+    finite = [number for number in history if math.isfinite(number)]
+    lowest = min(finite)
+    if len(finite) > 2 and lowest < last:
+        at = history.index(lowest) + 1
+        said += " " + _("The lowest was {number}, in run {run}.").format(
+            number=format_number(lowest), run=at
+        )
+    return said
+
+
+def _draw_history(history: Sequence[float]) -> str:
+    """An SVG: a line through the finite losses, broken where one is not, the last one marked."""
+    shown = history[-RUNS:]
+    finite = [number for number in shown if math.isfinite(number)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    first = len(history) - len(shown) + 1
+    top = 24
+    places: list[tuple[float, float] | None] = []
+    for i, number in enumerate(shown):
+        x = EDGE + (WIDTH - 2 * EDGE) * (i / (len(shown) - 1) if len(shown) > 1 else 0)
+        share = (number - low) / (high - low) if high > low else 0.5
+        usable = math.isfinite(number) and math.isfinite(share)
+        places.append((round(x, 1), round(top + HEIGHT * (1 - share), 1)) if usable else None)
+    line, dots = _connect(places), _dot(places)
+    ends = _label_ends(shown, first, places, top)
+    words = _("Loss of the runs {first} to {last}: {numbers}.").format(
+        first=first,
+        last=len(history),
+        numbers=", ".join(format_number(number) for number in shown[-12:]),
+    )
+    return (
+        f'<svg class="gm-hist" width="{WIDTH}" height="{top + HEIGHT + 20}" role="img" '
+        f'aria-label="{escape(words)}">{line}{dots}{ends}</svg>'
+    )
+
+
+def _connect(places: Sequence[tuple[float, float] | None]) -> str:
+    data, pen_down = "", False
+    for place in places:
+        if place is None:
+            pen_down = False
+            continue
+        data += f"{'L' if pen_down else 'M'}{place[0]:g} {place[1]:g}"
+        pen_down = True
+    return f'<path class="gm-line" d="{data}"/>' if len(places) > 1 and data else ""
+
+
+def _dot(places: Sequence[tuple[float, float] | None]) -> str:
+    known = [place for place in places if place is not None]
+    if not known:
+        return ""
+    small = known[:-1] if len(places) <= DOTS else []
+    drawn = [f'<circle cx="{x:g}" cy="{y:g}" r="2"/>' for x, y in small]
+    x, y = known[-1]
+    return "".join(drawn) + f'<circle cx="{x:g}" cy="{y:g}" r="4"/>'
+
+
+def _label_ends(
+    shown: Sequence[float], first: int, places: Sequence[tuple[float, float] | None], top: int
+) -> str:
+    """The first and the last run: number above, run below."""
+    bottom = top + HEIGHT + 18
+    labels = []
+    for i in dict.fromkeys((0, len(shown) - 1)):
+        place = places[i]
+        right = i > 0
+        x = WIDTH if right else 0
+        anchor = ' text-anchor="end"' if right else ""
+        y = (place[1] if place else top + HEIGHT / 2) - 10
+        number = format_number(shown[i])
+        label = _("run {number}").format(number=first + i)
+        labels.append(f'<text class="gm-n" x="{x}" y="{y:g}"{anchor}>{escape(number)}</text>')
+        labels.append(f'<text x="{x}" y="{bottom}"{anchor}>{escape(label)}</text>')
+    return "".join(labels)

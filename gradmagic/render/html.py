@@ -1,0 +1,201 @@
+"""A run's report as one static HTML fragment: no script, no network, right in any theme."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradmagic.core.i18n import _, _n
+from gradmagic.render.gradients import list_shown, render_fix, render_gradients
+from gradmagic.render.loss import render_loss
+from gradmagic.render.markup import Html, fill, join, picture, shorten, tag
+from gradmagic.render.numbers import format_number
+from gradmagic.render.sentences import (
+    count_gradients,
+    describe_time,
+    explain_sum,
+    explain_target,
+    name_derivative,
+    total_target,
+)
+
+if TYPE_CHECKING:
+    from gradmagic.core.records import Graph, TapeRun
+
+LIMIT = 132_000  # bytes of a report as it is sent; two of them and their texts stay under 300 kB
+CODE_LENGTH = 12_000  # characters of code shown
+NOTES = 8  # diagnoses shown
+UNFOLDED = 80  # ops of a graph that is also drawn in full
+
+
+def render_html(run: TapeRun) -> str:
+    """The whole report: header, notes, gradients, loss, graph, code.
+
+    Parameters
+    ----------
+    run
+        The record of one run.
+
+    Returns
+    -------
+    str
+        ``<style>`` and one ``<section class="gm">``, at most about 140 kB whatever the run holds.
+    """
+    style = tag("style", Html(load_style()))
+    head = join(render_header(run), render_notes(run))
+    gradients, loss = render_gradients(run), render_loss(run)
+    code = render_code(run)
+    used = sum(_measure(part) for part in (style, head, gradients, loss, code))
+    graph = render_graph(run.graph, LIMIT - used) if run.graph is not None else None
+    broad = " gm-broad" if "gm-stacked" in gradients or "gm-list" in gradients else ""
+    first = tag(
+        "div",
+        _render_part("gradients", _("Gradients"), gradients),
+        _render_part("loss", _("Loss"), loss),
+        class_=f"gm-first{broad}",
+    )
+    panels = tag(
+        "div",
+        first,
+        _render_part("graph", _("Graph"), graph) if graph is not None else None,
+        _render_part("code", _("Code"), code),
+        class_="gm-panels",
+    )
+    body = tag("section", head, panels, class_="gm", aria_label=_("gradmagic report"))
+    return style + body
+
+
+def _measure(part: str) -> int:
+    """Bytes that a part takes in a message, where quotes and line ends are escaped."""
+    return len(json.dumps(part, ensure_ascii=False).encode())
+
+
+@functools.cache
+def load_style() -> str:
+    """The style sheets of report and graph, without comments and spare blanks."""
+    folder = Path(__file__).parent
+    sheets = [folder / "report.css", folder / "graph.css"]
+    text = "\n".join(sheet.read_text("utf-8") for sheet in sheets if sheet.exists())
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    text = re.sub(r"\s+", " ", text)
+    return re.sub(r"\s*([{};,])\s*", r"\1", text).strip()
+
+
+def _render_part(name: str, title: str, body: Html) -> Html:
+    heading = tag("p", tag("strong", title), class_="gm-h", role="heading", aria_level="4")
+    return tag("div", heading, body, class_=f"gm-panel gm-{name}")
+
+
+def render_header(run: TapeRun) -> Html:
+    """The target and its value, what it is differentiated by, and how long it took."""
+    target, total = run.target, total_target(run)
+    value = "–" if total is None else format_number(total)
+    unit = target.unit or (_("summed") if target.summed else None)
+    bad = " gm-bad" if value.lstrip("\u2212") in ("nan", "inf") else ""
+    head = tag(
+        "p",
+        tag("code", shorten(target.name, 40)),
+        " ",
+        tag("span", value, class_=f"gm-big{bad}"),
+        " ",
+        tag("span", unit) if unit else None,
+        " ",
+        tag("span", name_derivative(run), class_="gm-d gm-g"),
+        class_="gm-head",
+        role="heading",
+        aria_level="3",
+    )
+    why = fill(
+        explain_target(target), name=tag("code", shorten(target.name, 40)), line=target.line
+    )
+    meta = tag("p", tag("span", why), " ", tag("span", describe_time(run)), class_="gm-meta")
+    summed = explain_sum(target)
+    return join(head, meta, tag("p", summed, class_="gm-say") if summed else None)
+
+
+def render_notes(run: TapeRun) -> Html | None:
+    """What needs attention and is not said at a source's own place."""
+    shown = list_shown(run)
+    elsewhere = [d for d in run.diagnoses if d.subject not in shown]
+    items = [
+        tag(
+            "li",
+            tag("span", diagnosis.message[:1000]),
+            render_fix(diagnosis) if diagnosis.fix else None,
+        )
+        for diagnosis in elsewhere[:NOTES]
+    ]
+    items += [tag("li", tag("span", text)) for text in count_gradients(run)]
+    items += [tag("li", tag("span", note[:1000])) for note in run.notes[:NOTES]]
+    left = len(elsewhere) - NOTES
+    if left > 0:
+        text = _n("{count} more: ", "{count} more: ", left).format(count=left)
+        items.append(tag("li", tag("span", text + "gradmagic.last_run().diagnoses")))
+    return tag("ul", *items, class_="gm-alerts", aria_label=_("Notes")) if items else None
+
+
+def render_graph(graph: Graph, room: int) -> Html:
+    """The graph folded, and unfolded on a click where it is small; ``room`` is in bytes."""
+    from gradmagic.core.graph import describe_folding, view
+    from gradmagic.render.graph import describe_graph, draw_graph, draw_key
+
+    if not graph.nodes:
+        return tag("p", _("No op was recorded."))
+    folded = view(graph)
+    drawn, words = draw_graph(folded), describe_graph(folded)
+    key, note = draw_key(folded), describe_folding(graph)
+    missing = _say_missing(graph)
+    parts: list[object] = []
+    room -= 2 * _measure(words) + 2000
+    fits = _measure(drawn) + _measure(key) < room
+    if fits:
+        room -= _measure(drawn) + _measure(key)
+        parts += [picture(key, class_="gm-keys"), picture(drawn, words, class_="gm-flow")]
+    else:
+        parts.append(tag("p", _("This graph is too large to be drawn here. Its ops:")))
+        parts.append(tag("pre", words[: max(0, room - 2000)], class_="gm-listing"))
+    if fits and len(folded.nodes) < len(graph.nodes) <= UNFOLDED:
+        full = draw_graph(graph)
+        if _measure(full) + 500 < room:
+            ops = _n("All {count} op", "All {count} ops", graph.ops).format(count=graph.ops)
+            parts.append(
+                tag("details", tag("summary", ops), picture(full, class_="gm-flow"), class_="gm-all")
+            )
+    parts += [tag("p", text, class_="gm-s gm-folding") for text in (note, missing) if text]
+    return join(*parts)
+
+
+def _say_missing(graph: Graph) -> str:
+    if not graph.missing:
+        return ""
+    return _n(
+        "{count} op ran in another thread, where no tape records it: it is missing here.",
+        "{count} ops ran in other threads, where no tape records them: they are missing here.",
+        graph.missing,
+    ).format(count=graph.missing)
+
+
+def render_code(run: TapeRun) -> Html:
+    """The plain with-block: the cell's own lines by number, the added ones with a plus."""
+    lines, used = [], 0
+    for line in run.lines:
+        used += len(line.text) + 60
+        if used > CODE_LENGTH:
+            break
+        number = "+" if line.number is None else str(line.number)
+        lines.append(tag("span", tag("i", number), " ", tag("code", line.text or " ")))
+    left = len(run.lines) - len(lines)
+    more = _n(
+        "{count} more line is left out; gradmagic.last_run().code has all.",
+        "{count} more lines are left out; gradmagic.last_run().code has all.",
+        left,
+    ).format(count=left)
+    note = _("Numbered lines are the cell's own; lines with + are what {magic} stands for.")
+    return join(
+        tag("pre", Html("\n".join(lines)), class_="gm-py"),
+        tag("p", more, class_="gm-say") if left else None,
+        tag("p", fill(note, magic=tag("code", shorten(run.magic, 80))), class_="gm-s"),
+    )

@@ -1,0 +1,106 @@
+"""A graph as lines of text, for terminals and for who has it read out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradmagic.core.i18n import _, _n
+from gradmagic.core.summary import summarize
+from gradmagic.render.lettering import clean_text, count_columns, shorten_text
+from gradmagic.render.numbers import format_number
+
+if TYPE_CHECKING:
+    from gradmagic.core.records import Edge, Graph, Node, Output
+
+LINES = 60
+_INDENT = "  "
+_LONGEST = 24  # characters of an argument
+
+
+def describe_graph(graph: Graph) -> str:
+    """List the graph: one line for each source, input and op in order, and the target.
+
+    An op's line is like ``line 2  MatMul(x, w) -> logits [2, 3], gradient norm 0.4982``. After
+    LINES ops the rest is only counted.
+    """
+    arguments: dict[int, list[Edge]] = {node.id: [] for node in graph.nodes}
+    for edge in sorted(graph.edges, key=lambda edge: edge.slot):
+        arguments[edge.consumer].append(edge)
+    nodes = {node.id: node for node in graph.nodes}
+    leaves = [node for node in graph.nodes if node.kind in {"source", "input"}]
+    ops = [node for node in graph.nodes if node.kind in {"op", "group"}]
+    rows = [(_name_role(node), _list_leaf(node)) for node in leaves[:LINES]]
+    rest = len(leaves) - LINES
+    if rest > 0:
+        more = _n("... and {count} more tensor", "... and {count} more tensors", rest)
+        rows.append(("", more.format(count=rest)))
+    for node in ops[:LINES]:
+        names = [_name_output(nodes[edge.producer], edge.output) for edge in arguments[node.id]]
+        rows.append((_name_role(node), _list_op(node, names)))
+    rest = sum(node.count for node in ops[LINES:])
+    if rest:
+        more = _n("... and {count} more op", "... and {count} more ops", rest)
+        rows.append(("", more.format(count=rest)))
+    rows += [
+        (_name_role(node), write_label(node)) for node in graph.nodes if node.kind == "target"
+    ]
+    wide = max([count_columns(role) for role, _text in rows], default=0)
+    lines = [
+        f"{_INDENT}{role}{' ' * (wide - count_columns(role))}  {text}" for role, text in rows
+    ]
+    return "\n".join([_("from sources and inputs to the target:"), *lines])
+
+
+def write_label(node: Node) -> str:
+    """A node's label, short enough to draw; a scalar target's says its value."""
+    label = shorten_text(node.label)
+    output = node.outputs[0] if node.outputs else None
+    if node.kind != "target" or "=" in label or output is None or output.value is None:
+        return label
+    value = None if output.shape else summarize(output.value).values
+    return label if value is None else f"{label} = {format_number(value.item())}"
+
+
+def write_shape(output: Output) -> str:
+    """``[2, 3] int32``; the dtype only where it is not the usual one."""
+    sides = ", ".join("?" if side is None else str(side) for side in output.shape)
+    shape = f"[{sides}]" if output.shape else _("scalar")
+    return shape if output.dtype == "float32" else f"{shape} {output.dtype}"
+
+
+def _name_role(node: Node) -> str:
+    if node.kind in {"op", "group"}:
+        return "" if node.line is None else _("line {line}").format(line=node.line)
+    return {"source": _("source"), "input": _("input"), "target": _("target")}[node.kind]
+
+
+def _list_leaf(node: Node) -> str:
+    if not node.outputs:
+        return clean_text(node.label)
+    output = node.outputs[0]
+    return f"{clean_text(node.label)} {write_shape(output)}{_list_gradient(output)}"
+
+
+def _list_op(node: Node, arguments: list[str]) -> str:
+    op = node.op or _n("{count} op", "{count} ops", node.count).format(count=node.count)
+    call = f"{clean_text(op)}({', '.join(arguments)})"
+    results = [
+        f"{clean_text(output.name)} {write_shape(output)}" if output.name else write_shape(output)
+        for output in node.outputs
+    ]
+    gradients = "".join(map(_list_gradient, node.outputs[:1]))
+    return f"{call} -> {', '.join(results)}{gradients}" if results else call
+
+
+def _name_output(node: Node, place: int) -> str:
+    """The tensor's Python name, or what was computed."""
+    name = node.outputs[place].name if place < len(node.outputs) else None
+    return shorten_text(name or node.label, _LONGEST)
+
+
+def _list_gradient(output: Output) -> str:
+    if output.gradient is None:
+        return ""
+    summary = summarize(output.gradient)
+    norm = "NaN" if summary.nans else "inf" if summary.infs else format_number(summary.norm or 0)
+    return _(", gradient norm {norm}").format(norm=norm)

@@ -1,0 +1,62 @@
+"""HTML from small pieces: text is escaped unless it is already :class:`Html`."""
+
+from __future__ import annotations
+
+import html
+
+from gradmagic.render.lettering import shorten_text
+
+NAME_LENGTH = 60  # characters of a name that are shown
+
+
+class Html(str):
+    """A string that is markup: nothing in it needs escaping any more."""
+
+    __slots__ = ()
+
+
+def escape(text: object) -> Html:
+    """``text`` with ``<``, ``>``, ``&`` and both quotes written as entities."""
+    return text if isinstance(text, Html) else Html(html.escape(str(text), quote=True))
+
+
+def tag(name: str, *children: object, **attributes: object) -> Html:
+    """``<name attribute="...">children</name>``, children and values escaped.
+
+    A trailing underscore of an attribute's name is dropped and the others become hyphens
+    (``class_``, ``aria_label``); an attribute that is None is left out, and ``True`` has no value.
+    """
+    opened = name
+    for key, value in attributes.items():
+        if value is None:
+            continue
+        key = key.rstrip("_").replace("_", "-")
+        opened += f" {key}" if value is True else f' {key}="{escape(value)}"'
+    return Html(f"<{opened}>{join(*children)}</{name}>")
+
+
+def join(*children: object) -> Html:
+    """The children one after the other, each escaped; None is left out."""
+    return Html("".join(escape(child) for child in children if child is not None))
+
+
+def fill(template: str, **parts: object) -> Html:
+    """``template.format(**parts)``, where the template and each part are escaped."""
+    return Html(escape(template).format(**{key: escape(part) for key, part in parts.items()}))
+
+
+def shorten(name: str, length: int = NAME_LENGTH) -> str:
+    """``name`` on one line, with its middle left out where it has more than ``length`` columns."""
+    return shorten_text(name, length)
+
+
+def picture(drawing: str, words: str | None = None, **attributes: object) -> Html:
+    """An inline SVG, and words that are shown only where the SVG is not.
+
+    JupyterLab strips the style sheet and ``<svg>`` from a notebook that it does not trust, but keeps
+    the text inside the SVG, which means nothing by itself. The inline style hides it there; the style
+    sheet, where it was kept, shows it again.
+    """
+    attributes["class_"] = f"gm-svg {attributes.get('class_', '')}".strip()
+    shown = tag("div", Html(drawing), style="display:none", **attributes)
+    return join(shown, tag("p", words, class_="gm-alt") if words else None)

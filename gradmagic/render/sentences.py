@@ -1,0 +1,393 @@
+"""What a report says in words: plain sentences, the same in HTML and in a terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradmagic.core.i18n import _, _n
+from gradmagic.core.summary import format_index
+from gradmagic.render.markup import shorten
+from gradmagic.render.numbers import format_number
+
+if TYPE_CHECKING:
+    from gradmagic.core.records import Gradient, Summary, Target, TapeRun
+
+STEP = 0.01  # by how much a sentence raises an entry
+LISTED = 6  # names or rows listed in a sentence
+
+
+def name_target(target: Target) -> str:
+    """The target as it is differentiated: ``loss``, or ``sum(y)`` where ``y`` is no scalar."""
+    name = shorten(target.name, 40)
+    return f"sum({name})" if target.summed else name
+
+
+def name_cost(target: Target) -> str:
+    """The target as the subject of a sentence."""
+    return _("the loss") if target.name == "loss" and not target.summed else name_target(target)
+
+
+def name_derivative(run: TapeRun) -> str:
+    """``d loss / d [w, b]``."""
+    sources = list(dict.fromkeys(gradient.source for gradient in run.gradients))
+    shown = [shorten(source, 30) for source in sources[:LISTED]]
+    if len(sources) > LISTED:
+        left = len(sources) - LISTED
+        shown.append(_n("{count} more", "{count} more", left).format(count=left))
+    listed = ", ".join(shown)
+    return f"d {name_target(run.target)} / d {listed if len(sources) == 1 else f'[{listed}]'}"
+
+
+def name_gradient(run: TapeRun, gradient: Gradient) -> str:
+    """``d loss / d w``."""
+    return f"d {name_target(run.target)} / d {shorten(gradient.name)}"
+
+
+def total_target(run: TapeRun) -> float | complex | None:
+    """The target's value, summed where it is no scalar; None where nobody knows it."""
+    value = run.target.value
+    if value.values is not None and value.values.dtype.kind in "iufc":
+        return value.values.sum(dtype=_widen(value.values)).item()
+    if run.history:
+        return run.history[-1]
+    return None if value.mean is None or value.nans or value.infs else value.mean * value.size
+
+
+def _widen(values: np.ndarray) -> type:
+    return np.complex128 if values.dtype.kind == "c" else np.float64
+
+
+def explain_target(target: Target) -> str:
+    """Which target was taken, and why, with places for ``{name}`` and ``{line}``."""
+    if target.reason == "named":
+        return _("target: {name}, named with -t")
+    if target.reason == "loss":
+        if target.line is None:
+            return _("target: {name}, because the cell assigns it")
+        return _("target: {name}, because the cell assigns it (line {line})")
+    if target.reason == "last-expression":
+        if target.line is None:
+            return _("target: {name}, the value of the cell's last expression")
+        return _("target: {name}, the value of the cell's last expression (line {line})")
+    if target.line is None:
+        return _("target: {name}, the last float tensor that the cell assigned")
+    return _("target: {name}, the last float tensor that the cell assigned (line {line})")
+
+
+def explain_sum(target: Target) -> str:
+    """That TensorFlow differentiates the sum, where the target is no scalar; else nothing."""
+    if not target.summed:
+        return ""
+    return _n(
+        "{name} is no scalar: TensorFlow differentiates the sum of its {count} entry.",
+        "{name} is no scalar: TensorFlow differentiates the sum of its {count} entries.",
+        target.value.size,
+    ).format(name=shorten(target.name), count=target.value.size)
+
+
+def describe_time(run: TapeRun) -> str:
+    """Number of ops, and the time of both passes."""
+    forward, backward = (
+        _("{number} ms").format(number=format_number(1000 * seconds, 3))
+        for seconds in (run.forward_seconds, run.backward_seconds)
+    )
+    parts = []
+    ops = run.ops or (run.graph.ops if run.graph else 0)
+    if ops:
+        parts.append(_n("{count} op", "{count} ops", ops).format(count=ops))
+    parts.append(_("forward {time}").format(time=forward))
+    parts.append(_("backward {time}").format(time=backward))
+    text = ", ".join(parts)
+    if run.first:
+        return _("{times} (first run: TensorFlow warms up)").format(times=text)
+    return text
+
+
+def describe_tensor(summary: Summary | None, *, variable: bool = False) -> str:
+    """Shape and dtype: ``[4, 3] float32``; ``scalar float32, variable``."""
+    if summary is None:
+        return ""
+    shape = format_shape(summary.shape)
+    kind = {
+        "dense": "",
+        "ragged": _("ragged"),
+        "slices": _("IndexedSlices"),
+        "sparse": _("sparse"),
+    }[summary.layout]
+    words = [f"{shape} {summary.dtype}", kind, _("variable") if variable else ""]
+    return ", ".join(word for word in words if word)
+
+
+def format_shape(shape: tuple[int | None, ...]) -> str:
+    """``[4, 3]``; ``scalar`` without dimensions."""
+    if not shape:
+        return _("scalar")
+    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
+
+
+def describe_statistics(summary: Summary) -> list[tuple[str, str]]:
+    """Names and numbers: norm, mean, min, max, share of zeros, count of NaN and infinite entries."""
+    magnitude = summary.dtype.startswith("complex")
+    names = (
+        (_("norm"), _("mean size"), _("min size"), _("max size"))
+        if magnitude
+        else (_("norm"), _("mean"), _("min"), _("max"))
+    )
+    numbers = (summary.norm, summary.mean, summary.low, summary.high)
+    entries = [
+        (name, "–" if number is None else format_number(number))
+        for name, number in zip(names, numbers, strict=True)
+    ]
+    share = summary.zeros / summary.size if summary.size else 0
+    entries.append((_("zeros"), format_share(share)))
+    entries += [("NaN", f"{summary.nans}"), ("Inf", f"{summary.infs}")]
+    return entries
+
+
+def format_share(share: float) -> str:
+    """``12 %``, with neither 0 % nor 100 % where it is only nearly that."""
+    percent = 100 * share
+    if 0 < percent < 0.1:
+        return _("under {number} %").format(number="0.1")
+    if 99.9 < percent < 100:
+        return _("over {number} %").format(number="99.9")
+    return _("{number} %").format(number=f"{percent:.1f}".removesuffix(".0"))
+
+
+def name_entry(gradient: Gradient, index: tuple[int, ...]) -> str | None:
+    """The entry of a gradient as Python indexes it; None where the record does not tell."""
+    summary, name = gradient.gradient, shorten(gradient.name)
+    assert summary is not None
+    if summary.layout == "ragged":
+        return f"{name}.flat_values{format_index(index)}"
+    if summary.layout == "sparse":
+        return f"{name}.values{format_index(index)}"
+    if summary.layout == "slices":
+        rows = summary.rows or ()
+        if index[0] >= len(rows):
+            return None
+        index = (rows[index[0]], *index[1:])
+    return f"{name}{format_index(index)}"
+
+
+def find_largest(summary: Summary) -> list[tuple[int, ...]]:
+    """Indices of all finite entries of the greatest magnitude, where it is not 0."""
+    if summary.largest is None or not summary.largest[1]:
+        return []
+    if summary.values is None:
+        return [summary.largest[0]]
+    sizes = np.abs(summary.values)
+    at = np.argwhere(sizes == abs(summary.largest[1]))
+    return [tuple(int(i) for i in index) for index in at] or [summary.largest[0]]
+
+
+def explain_gradient(run: TapeRun, gradient: Gradient) -> list[str]:
+    """What a student can read off this gradient, a sentence or two."""
+    said = [diagnosis.message for diagnosis in run.diagnoses if diagnosis.subject == gradient.name]
+    summary = gradient.gradient
+    if summary is None:
+        return said or [_explain_none(run, gradient)]
+    if not summary.size:
+        return [*said, _("It has no entries, and so has its gradient.")]
+    sentences = said + _count_bad(summary)
+    if summary.layout == "slices":
+        sentences.append(describe_slices(gradient))
+    if summary.zeros == summary.size and not said:
+        sentences.append(
+            _(
+                "The gradient is 0 everywhere: a small change of {name} leaves {cost} as it is, "
+                "so gradient descent does not move it."
+            ).format(name=shorten(gradient.name), cost=name_cost(run.target))
+        )
+    elif summary.dtype.startswith("complex"):
+        sentences.append(
+            _(
+                "Complex: the real part of a gradient's entry says how {cost} changes with the real "
+                "part of the source's entry, the imaginary part how it changes with the imaginary one."
+            ).format(cost=name_cost(run.target))
+        )
+    elif summary.largest is not None and summary.largest[1]:
+        sentences.append(_explain_largest(run, gradient, summary))
+    return sentences
+
+
+def _explain_none(run: TapeRun, gradient: Gradient) -> str:
+    if gradient.value is None:
+        return _("{name} was never made, so there is nothing to differentiate.").format(
+            name=shorten(gradient.name)
+        )
+    return _(
+        "TensorFlow returned None: the tape found no path from {target} back to {name}."
+    ).format(target=name_target(run.target), name=shorten(gradient.name))
+
+
+def _count_bad(summary: Summary) -> list[str]:
+    """That entries are NaN or infinite, and how many."""
+    sentences = []
+    for count, word in ((summary.nans, "NaN"), (summary.infs, _("infinite"))):
+        if count and summary.size == 1:
+            sentences.append(_("The gradient is {word}.").format(word=word))
+        elif count == summary.size and count:
+            sentences.append(_("Every entry of the gradient is {word}.").format(word=word))
+        elif count:
+            sentences.append(
+                _n(
+                    "{count} of the gradient's {size} entries is {word}.",
+                    "{count} of the gradient's {size} entries are {word}.",
+                    count,
+                ).format(count=count, size=summary.size, word=word)
+            )
+    return sentences
+
+
+def describe_slices(gradient: Gradient) -> str:
+    """How many rows IndexedSlices touch, and which."""
+    summary = gradient.gradient
+    assert summary is not None
+    rows, total = summary.rows or (), summary.shape[0]
+    width = math.prod(size or 0 for size in summary.shape[1:])
+    slices = summary.size // width if width else len(rows)
+    if slices > len(rows):  # only the first are known
+        return _(
+            "IndexedSlices: {count} slices for the {total} rows, the first for rows {rows}, …; "
+            "the gradient of a row without a slice is 0."
+        ).format(count=slices, total=total, rows=", ".join(map(str, rows[:LISTED])))
+    touched = list(dict.fromkeys(rows))
+    listed = ", ".join(map(str, touched[:LISTED])) + (", …" if len(touched) > LISTED else "")
+    text = _n(
+        "{count} row of {total} touched: row {rows}; the gradient of the others is 0.",
+        "{count} rows of {total} touched: rows {rows}; the gradient of the others is 0.",
+        len(touched),
+    ).format(count=len(touched), total=total, rows=listed)
+    if slices > len(touched):
+        more = _("There are {count} slices: those for the same row add up.").format(count=slices)
+        return f"{text} {more}"
+    return text
+
+
+def _explain_largest(run: TapeRun, gradient: Gradient, summary: Summary) -> str:
+    """By how much the target changes with the entry that moves it most."""
+    assert summary.largest is not None
+    index, slope = summary.largest[0], float(summary.largest[1].real)
+    if not summary.shape:
+        return _explain_scalar(run, gradient, slope)
+    entry = name_entry(gradient, index)
+    if entry is None or _has_shared_rows(summary):
+        return ""
+    words = {
+        "entry": entry,
+        "step": STEP,
+        "cost": name_cost(run.target),
+        "change": format_about(slope * STEP),
+        "name": shorten(gradient.name),
+    }
+    first = (
+        _("Raise {entry} by {step} and {cost} rises by about {change}")
+        if slope > 0
+        else _("Raise {entry} by {step} and {cost} falls by about {change}")
+    ).format(**words)
+    equal = len(find_largest(summary)) - 1
+    if summary.size == 1:
+        last = ""
+    elif summary.nans or summary.infs:
+        last = _("; no other finite entry of its gradient is larger")
+    elif equal == summary.size - 1:
+        last = _("; each other entry of {name} moves it as much").format(**words)
+    elif equal:
+        last = _n(
+            "; {count} other entry of {name} moves it as much, none more",
+            "; {count} other entries of {name} move it as much, none more",
+            equal,
+        ).format(count=equal, **words)
+    else:
+        last = _("; no other entry of {name} moves it more").format(**words)
+    return f"{first}{last}. {_advise_descent(entry, slope)}"
+
+
+def _explain_scalar(run: TapeRun, gradient: Gradient, slope: float) -> str:
+    template = (
+        _("{name} up by {step}: {target} up by about {change}.")
+        if slope > 0
+        else _("{name} up by {step}: {target} down by about {change}.")
+    )
+    name = shorten(gradient.name)
+    text = template.format(
+        name=name, step=STEP, target=name_target(run.target), change=format_about(slope * STEP)
+    )
+    return f"{text} {_advise_descent(name, slope)}"
+
+
+def _advise_descent(entry: str, slope: float) -> str:
+    template = (
+        _("Gradient descent would lower {entry}.")
+        if slope > 0
+        else _("Gradient descent would raise {entry}.")
+    )
+    return template.format(entry=entry)
+
+
+def _has_shared_rows(summary: Summary) -> bool:
+    """Whether several slices stand for one row, so that no slice alone is that row's gradient."""
+    rows = summary.rows or ()
+    return summary.layout == "slices" and len(set(rows)) < len(rows)
+
+
+def format_about(change: float) -> str:
+    """A rounded size: ``0.0035``, ``0.02``."""
+    text = format_number(abs(change), 2)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def explain_binding(gradient: Gradient) -> str:
+    """Which tensor is shown, where the name was bound more than once; else nothing."""
+    if len(gradient.bound) < 2 and not gradient.rebound_after_use:
+        return ""
+    taken = gradient.bound[gradient.taken] if gradient.bound else None
+    later = [line for line in gradient.bound[gradient.taken :][1:] if line is not None]
+    shown = (
+        _("{name} from before the cell").format(name=shorten(gradient.name))
+        if taken is None
+        else _("the {name} of line {line}").format(name=shorten(gradient.name), line=taken)
+    )
+    if gradient.rebound_after_use and later:
+        return _(
+            "Shown is {tensor}, which the target used; line {line} binds the name again afterwards."
+        ).format(tensor=shown, line=later[0])
+    lines = [_("before the cell") if line is None else str(line) for line in gradient.bound]
+    return _("The name is bound more than once (lines {lines}); shown is {tensor}.").format(
+        lines=", ".join(lines), tensor=shown
+    )
+
+
+def count_gradients(run: TapeRun) -> list[str]:
+    """How many gradients are None or hold NaN, where there are several sources."""
+    if len(run.gradients) < 2:
+        return []
+    nothing = [shorten(g.name, 30) for g in run.gradients if g.gradient is None]
+    bad = [
+        shorten(g.name, 30)
+        for g in run.gradients
+        if g.gradient is not None and (g.gradient.nans or g.gradient.infs)
+    ]
+    said = []
+    total = len(run.gradients)
+    for names, one, many in (
+        (
+            nothing,
+            _("{count} of {total} gradients is None: {names}."),
+            _("{count} of {total} gradients are None: {names}."),
+        ),
+        (
+            bad,
+            _("{count} of {total} gradients has NaN or infinite entries: {names}."),
+            _("{count} of {total} gradients have NaN or infinite entries: {names}."),
+        ),
+    ):
+        if names:
+            listed = ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
+            template = one if len(names) == 1 else many
+            said.append(template.format(count=len(names), total=total, names=listed))
+    return said
