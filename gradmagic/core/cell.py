@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import linecache
 import sys
+import zlib
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from types import CodeType
 
 # Storing this name says 'part of a source may have changed'. No program can hold it: it has a space.
@@ -42,8 +44,8 @@ class Cell:
     body, last
         The code up to the last expression, and that expression's; ``last`` is None where the cell
         does not end in one.
-    names
-        Module-level names that the code can bind.
+    lines
+        The module-level names that the code can bind, and the last line that can bind each.
     """
 
     text: str
@@ -52,7 +54,7 @@ class Cell:
     filename: str
     body: CodeType
     last: CodeType | None
-    names: frozenset[str]
+    lines: Mapping[str, int]
 
 
 def compile_cell(
@@ -96,20 +98,23 @@ def compile_cell(
     told = [_tell_changes(statement, frozenset(roots)) for statement in copy.deepcopy(statements)]
     module = ast.Module([one for group in told for one in group], [])
     body = compile(module, filename, "exec", flags=flags, dont_inherit=True)
-    return Cell(text, tree, first_line, filename, body, last, find_names(tree))
+    return Cell(text, tree, first_line, filename, body, last, find_bindings(tree))
 
 
 def parse_cell(text: str, sources: Collection[str] = ()) -> Cell:
     """Compile plain Python code as a cell of its own; raises what :func:`compile_cell` raises."""
     roots = [find_root(source) for source in sources]
-    return compile_cell(text, ast.parse(text, "<gradtape>"), filename="<gradtape>", roots=roots)
+    filename = f"<gradtape {zlib.crc32(text.encode()):08x}>"
+    # for tracebacks, and for AutoGraph, which reads the source of functions that the code defines
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    return compile_cell(text, ast.parse(text, filename), filename=filename, roots=roots)
 
 
-def find_names(tree: ast.AST) -> frozenset[str]:
-    """The names that a module's code can bind at module level, by whatever statement."""
-    collector = _NameCollector()
+def find_bindings(tree: ast.AST) -> dict[str, int]:
+    """The names that a module's code can bind at module level, and the last line that can."""
+    collector = _BindingCollector()
     collector.visit(tree)
-    return frozenset(collector.names)
+    return collector.lines
 
 
 def find_root(expression: str) -> str:
@@ -175,49 +180,49 @@ class Namespace(MutableMapping[str, Any]):
         return len(self._names)
 
 
-class _NameCollector(ast.NodeVisitor):
-    """Collects names bound at module level; functions and classes are bound, not entered."""
+class _BindingCollector(ast.NodeVisitor):
+    """Collects what is bound at module level; functions and classes are bound, not entered."""
 
     def __init__(self) -> None:
-        self.names: set[str] = set()
+        self.lines: dict[str, int] = {}
+
+    def _add(self, name: str, node: Any) -> None:
+        self.lines[name] = max(node.lineno, self.lines.get(name, 0))
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Store):
-            self.names.add(node.id)
+            self._add(node.id, node)
 
     def _visit_scope(self, node: Any) -> None:
         if hasattr(node, "name"):
-            self.names.add(node.name)
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Global):  # a function that binds the module's names
-                self.names.update(inner.names)
+            self._add(node.name, node)
+        shared = {n for one in ast.walk(node) if isinstance(one, ast.Global) for n in one.names}
+        for inner in ast.walk(node):  # a function that binds the module's names
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                if inner.id in shared:
+                    self._add(inner.id, inner)
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _visit_scope
 
     def _visit_comprehension(self, node: Any) -> None:
-        # its own targets stay inside; a walrus binds outside
-        self.names.update(
-            inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)
-        )
+        for inner in ast.walk(node):  # its own targets stay inside; a walrus binds outside
+            if isinstance(inner, ast.NamedExpr):
+                self._add(inner.target.id, inner)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _visit_comprehension
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
-        self.names.update(one.asname or one.name.split(".")[0] for one in node.names)
+        for one in node.names:
+            self._add(one.asname or one.name.split(".")[0], node)
 
     visit_ImportFrom = visit_Import
 
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+    def _visit_named(self, node: Any) -> None:
         if node.name:
-            self.names.add(node.name)
+            self._add(node.name, node)
         self.generic_visit(node)
 
-    def visit_MatchAs(self, node: Any) -> None:
-        if node.name:
-            self.names.add(node.name)
-        self.generic_visit(node)
-
-    visit_MatchStar = visit_MatchAs
+    visit_ExceptHandler = visit_MatchAs = visit_MatchStar = _visit_named
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)

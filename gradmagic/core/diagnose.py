@@ -36,6 +36,9 @@ def diagnose(
     blocked
         Ops without a registered gradient that the target depends on.
     """
+    if not gradients:
+        message = _("The tape watched nothing, so there is no gradient: name a tensor as a source.")
+        yield Diagnosis("nothing-watched", target, None, None, message, "%%gradtape w")
     watched = {id(variable) for variable in tape.watched_variables()}
     for gradient, entry in zip(gradients, entries, strict=True):
         if gradient.result is None:

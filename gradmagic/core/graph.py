@@ -6,12 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
 from gradmagic.core.i18n import _n
 from gradmagic.core.notation import Expression, find_data_slots, shorten, write_op
 from gradmagic.core.recorder import identify, passes_gradient
 from gradmagic.core.records import Edge, Graph, Node, Output
+from gradmagic.core.sources import find_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,11 +42,7 @@ class Paths:
 
 def find_paths(recorder: Recorder, target: Any, sources: Iterable[Any]) -> Paths:
     """The ops and tensors between ``sources`` and ``target``."""
-    reached = {
-        identify(part)
-        for source in sources
-        for part in tf.nest.flatten(source, expand_composites=not isinstance(source, tf.Variable))
-    }
+    reached = {identify(part) for source in sources for part in find_parts(source)}
     for op in recorder.ops:
         if any(number in reached for number in op.inputs) and passes_gradient(op.type):
             reached.update(n for n in op.outputs if _is_float(recorder.seen[n]))
@@ -77,6 +72,7 @@ def build(
     target_name: str,
     names: Mapping[int, str],
     sources: Mapping[int, str],
+    variables: Mapping[int, Any],
     gradients: Mapping[int, Any],
     paths: Paths,
 ) -> Graph:
@@ -92,12 +88,15 @@ def build(
         Python names of tensors and variables, by TensorFlow's number.
     sources
         Names of the sources, likewise.
+    variables
+        The tf.Variables that ops may read, likewise.
     gradients
         Gradients of the target with respect to tensors and variables, likewise.
     paths
         From :func:`find_paths`.
     """
-    return _Builder(recorder, names, sources, gradients, paths).build(target, target_name)
+    builder = _Builder(recorder, names, sources, variables, gradients, paths)
+    return builder.build(target, target_name)
 
 
 class _Builder:
@@ -106,12 +105,14 @@ class _Builder:
         recorder: Recorder,
         names: Mapping[int, str],
         sources: Mapping[int, str],
+        variables: Mapping[int, Any],
         gradients: Mapping[int, Any],
         paths: Paths,
     ) -> None:
         self.recorder = recorder
         self.names = names
         self.sources = sources
+        self.variables = variables
         self.gradients = gradients
         self.paths = paths
         self.nodes: list[Node] = []
@@ -156,6 +157,9 @@ class _Builder:
         return data
 
     def _add_op(self, op: Op, leads: bool, is_data: bool) -> None:
+        if op.type == "VarHandleOp":  # a Variable made in the cell: drawn as what it is
+            self._add_input(op.outputs[0], self.recorder.seen[op.outputs[0]])
+            return
         for number in op.inputs:
             if number not in self.made:
                 self._add_input(number, self.recorder.seen[number])
@@ -199,10 +203,10 @@ class _Builder:
             and all(n in self.shapes or n in self.constants for n in op.inputs)
         ):
             self.shapes.update(op.outputs)
-        if any(number in self.sources for number in op.outputs):
-            return None
         if not leads:
             return "side"
+        if any(number in self.sources for number in op.outputs):
+            return None
         if not is_data or op.outputs and op.outputs[0] in self.shapes:
             return "shape"
         if not op.inputs or not outputs:
@@ -241,9 +245,13 @@ class _Builder:
     def _make_output(self, number: int) -> Output:
         seen = self.recorder.seen[number]
         gradient = self.gradients.get(number)
-        return Output(
-            seen.shape, seen.dtype.name, seen.tensor, gradient, self.names.get(number)
-        )
+        name = self.names.get(number)
+        variable = self.variables.get(number)
+        if variable is None:
+            return Output(seen.shape, seen.dtype.name, seen.tensor, gradient, name)
+        # what flows on from a Variable is what is read from it, not its handle
+        value = self.recorder.find_first_read(variable)
+        return Output(tuple(variable.shape), variable.dtype.name, value, gradient, name)
 
 
 def _write_literal(seen: Seen) -> str | None:
@@ -284,7 +292,7 @@ def describe_folding(graph: Graph) -> str:
     folded = Counter(node.fold for node in graph.nodes if node.kind == "op" and node.fold)
     if not folded:
         return ""
-    drawn = graph.ops - sum(folded.values())
+    drawn = sum(node.kind == "op" and node.fold is None for node in graph.nodes)
     reasons = [
         _n("{count} that only computes shapes", "{count} that only compute shapes", folded["shape"])
         .format(count=folded["shape"]) if folded["shape"] else "",

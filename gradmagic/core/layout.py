@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _
@@ -67,8 +68,9 @@ def lay_out(
     sizes
         Width and height of each node, px.
     edges
-        (producer, consumer) of each edge. Cycles, self-loops, repeated edges and parts without
-        connection are fine.
+        (producer, consumer) of each edge, those into one consumer in the order in which it takes
+        them: x of ``x @ w`` then stands left of w where nothing speaks against it. Cycles,
+        self-loops, repeated edges and parts without connection are fine.
     trunks
         For each edge the number of the tensor that it carries: edges of one tensor, which all
         have one producer, start as one line and branch below its label. By default each edge is
@@ -174,9 +176,10 @@ def _fill_rows(
     loops = {producer for producer, consumer in edges if producer == consumer}
     cells: list[Cell] = []
     place_of: dict[int, int] = {}
-    for node, (width, height) in sizes.items():
+    for node in _read_backwards(sizes, edges):
+        width, height = sizes[node]
         place_of[node] = len(cells)
-        room = width / 2 + (LANES if node in loops else 0)
+        room = width / 2 + (1.5 * LANES if node in loops else 0)
         cells.append(Cell(2 * ranks[node], width, height, room, room, node=node))
     spines = _find_spines(edges, ranks)
     shared = {trunk: count > 1 for trunk, count in Counter(trunks).items()}
@@ -207,7 +210,7 @@ def _fill_rows(
                 )  # fmt: skip
             wire.append(stops[key])
         wire.append(end)
-        for upper, lower in zip(wire, wire[1:], strict=False):
+        for upper, lower in pairwise(wire):
             if lower == end:
                 straight = 8 if index in spines else 1
             else:  # the spine goes straight on from a label, and other branches turn off
@@ -215,6 +218,19 @@ def _fill_rows(
             links[upper, lower] = max(straight, links.get((upper, lower), 0))
         wires.append(wire[::-1] if back else wire)
     return cells, wires, [(*pair, weight) for pair, weight in links.items()]
+
+
+def _read_backwards(
+    sizes: Mapping[int, tuple[float, float]], edges: Sequence[tuple[int, int]]
+) -> list[int]:
+    """Nodes as a formula names them: what a node takes, in order, and then the node.
+
+    dot keeps this order from left to right where it makes no more crossings.
+    """
+    takes: dict[int, list[int]] = {node: [] for node in reversed(list(sizes))}
+    for producer, consumer in edges:
+        takes[consumer].append(producer)
+    return _sort_topologically(takes)[::-1]
 
 
 def _find_spines(edges: Sequence[tuple[int, int]], ranks: Mapping[int, int]) -> set[int]:

@@ -103,11 +103,14 @@ class Recorder:
         self.seen: dict[int, Seen] = {}
         self.missing = 0
         self._room = HELD_BYTES
+        self._first = 0  # tensors made before the cell have smaller numbers
+        self._strangers: list[tuple[int, int]] = []  # position in ops, tensor that no op was seen to make
         self._active = False
         self._other_profile: Any = None
 
     def __enter__(self) -> Recorder:
         self._active = True
+        self._first = tf.constant(0)._id
         self._other_profile = threading.getprofile()
         threading.setprofile(self._enter_thread)
         op_callbacks.add_op_callback(self._record)
@@ -143,6 +146,8 @@ class Recorder:
             ids_in.append(number)
             if number not in seen:
                 self._see(number, tensor)
+                if number > self._first:
+                    self._strangers.append((len(self.ops), number))
         ids_out = []
         for tensor in outputs:
             number = tensor._id
@@ -151,6 +156,47 @@ class Recorder:
         self.ops.append(
             Op(op_type, tuple(ids_in), tuple(ids_out), self._find_line(), attributes or ())
         )
+
+    def add_hidden_reads(
+        self, variables: Sequence[tf.Variable], reader: tf.GradientTape
+    ) -> None:
+        """Add the reads of Variables that TensorFlow did in C++, which no callback tells of.
+
+        ``v * v`` hands the Variable itself to the op, which then reads it. What it read shares the
+        Variable's memory: that is how it is found again. Where several Variables share it (both
+        made of one constant), ``reader`` tells which of them the tensor comes from.
+        """
+        made = {number for op in self.ops for number in op.outputs}
+        strangers = [(at, number) for at, number in self._strangers if number not in made]
+        if not strangers:
+            return
+        owners: dict[int | None, dict[int, Any]] = {}
+        for variable in variables:
+            address = _find_address(variable.value())
+            owners.setdefault(address, {})[identify(variable)] = variable
+        by_handle = {identify(variable): variable for variable in variables}
+        for op in self.ops:  # what a Variable held before it was assigned
+            value = self.seen[op.outputs[0]].tensor if op.type == "ReadVariableOp" else None
+            if value is not None and op.inputs[0] in by_handle:
+                handle = op.inputs[0]
+                owners.setdefault(_find_address(value), {})[handle] = by_handle[handle]
+        for position, number in reversed(strangers):
+            tensor = self.seen[number].tensor
+            found = {} if tensor is None else owners.get(_find_address(tensor), {})
+            if len(found) > 1:
+                found = _find_connected(reader, tensor, found)
+            for handle in found:
+                line = self.ops[position].line
+                self.ops.insert(position, Op("ReadVariableOp", (handle,), (number,), line, ()))
+                self.seen.setdefault(handle, Seen((), tf.resource, None))
+
+    def find_first_read(self, variable: tf.Variable) -> Any:
+        """The value that the cell read from a Variable first, where it was held; else None."""
+        handle = identify(variable)
+        for op in self.ops:
+            if op.type == "ReadVariableOp" and op.inputs[0] == handle:
+                return self.seen[op.outputs[0]].tensor
+        return None
 
     def _see(self, number: int, tensor: Any) -> None:
         shape = tensor._shape_tuple()
@@ -185,6 +231,24 @@ class Recorder:
 
         if self._active:
             op_callbacks.add_op_callback(count)
+
+
+def _find_address(tensor: Any) -> int | None:
+    """Where the tensor's entries lie in memory; None where that cannot be told."""
+    array = tensor._numpy_internal()
+    return array.__array_interface__["data"][0] if array.size else None
+
+
+def _find_connected(
+    reader: tf.GradientTape, tensor: Any, variables: dict[int, Any]
+) -> dict[int, Any]:
+    """The one Variable that the tape saw the tensor read from; else the one that is not watched."""
+    slopes = reader.gradient(tensor, list(variables.values()))
+    pairs = list(zip(variables.items(), slopes, strict=True))
+    read = dict(pair for pair, slope in pairs if slope is not None)
+    unwatched = {handle: v for handle, v in variables.items() if not v.trainable}
+    found = read or unwatched
+    return found if len(found) == 1 else {}
 
 
 class CellTape(tf.GradientTape):

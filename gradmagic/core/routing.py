@@ -7,8 +7,11 @@ channel; lines that would cover each other get tracks of their own, ordered so t
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from gradmagic.core.tracks import TRACK, Jog, choose_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,8 +24,8 @@ NEAR = 12  # px between two lines' labels at least
 ROUND = 22  # px at a node's corners where no line ends
 LABELS = 28  # px of a row of labels, where they are small
 CHANNEL = 18  # px between two rows
-TRACK = 18  # px between two tracks of a channel
-BEND = 20  # px between a row and the nearest track
+BEND = 16  # px between a row of labels and the nearest track
+HEADS = 10  # px more between a row of nodes and the nearest track
 
 
 @dataclass(eq=False)
@@ -41,19 +44,6 @@ class Cell:
     node: int | None = None
     trunk: int | None = None
     x: float = 0.0
-
-
-@dataclass(eq=False)
-class Jog:
-    """A line's sideways move in one channel, from ``top`` to each of ``bottoms``."""
-
-    top: float
-    bottoms: list[float] = field(default_factory=list)
-    track: int = 0
-
-    @property
-    def span(self) -> tuple[float, float]:
-        return min(self.top, *self.bottoms), max(self.top, *self.bottoms)
 
 
 def route_wires(
@@ -82,10 +72,10 @@ def route_wires(
         stops = [ends[index, 0], *(cells[stop].x for stop in wire[1:-1])]
         if index not in sides:
             stops.append(ends[index, 1])
-        for row, (upper, lower) in enumerate(zip(stops, stops[1:], strict=False), first.row):
+        for row, (upper, lower) in enumerate(pairwise(stops), first.row):
             if upper != lower:
                 jog = jogs[row][wire[row - first.row], upper]
-                y = bottoms[row] + BEND + TRACK * jog.track
+                y = bottoms[row] + _bend(row) + TRACK * jog.track
                 points += [(upper, y), (lower, y)]
         if index in sides:
             points += [(stops[-1], middles[last.row]), (sides[index], middles[last.row])]
@@ -100,32 +90,54 @@ def _runs_down(cells: Sequence[Cell], wire: Sequence[int]) -> bool:
 
 
 def _straighten(cells: Sequence[Cell], wires: Sequence[Sequence[int]]) -> None:
-    """Move lines a little, where that makes them straight and there is room in all their rows."""
+    """Move lines a little, where that makes them straight and their rows have room."""
     rows = defaultdict(list)
-    for cell in cells:
+    for cell in sorted(cells, key=lambda cell: cell.x):
         rows[cell.row].append(cell)
-    for row in rows.values():
-        row.sort(key=lambda cell: cell.x)
-    used: dict[int, int] = defaultdict(int)
+    # wires of one tensor share their first stops: the longest one has all of them
+    longest: dict[int, Sequence[int]] = {}
+    ends: dict[int, set[int]] = defaultdict(set)
     for wire in wires:
-        for stop in set(wire[1:-1]):
-            used[stop] += 1
-    for wire in sorted(wires, key=len):
+        if len(wire) > 2:
+            ends[wire[1]].add(wire[-1])
+            if len(wire) > len(longest.get(wire[1], ())):
+                longest[wire[1]] = wire
+    for wire in sorted(longest.values(), key=len):
         stops = [cells[stop] for stop in wire[1:-1]]
-        if not stops or any(used[stop] > 1 for stop in wire[1:-1]):
-            continue
-        first, last = cells[wire[0]], cells[wire[-1]]
-        spans = [_find_reach(first), *(_find_room(stop, rows[stop.row]) for stop in stops)]
-        low, high = (
-            max(span[0] for span in spans), min(span[1] for span in spans)
-        )  # fmt: skip
-        left, right = _find_reach(last)
-        if max(low, left) <= min(high, right):
-            low, high = max(low, left), min(high, right)
-        if low <= high:
-            x = min(max(stops[0].x, low), high)
-            for stop in stops:
-                stop.x = x
+        branching = len(ends[wire[1]]) > 1
+        if branching and len(stops) > 1:
+            stops = stops[1:]  # the label stays where another branch goes straight on
+        start = None if branching else _find_reach(cells[wire[0]])
+        _align(stops, start, _find_reach(cells[wire[-1]]), rows)
+
+
+def _align(
+    stops: list[Cell],
+    start: tuple[float, float] | None,
+    end: tuple[float, float],
+    rows: dict[int, list[Cell]],
+) -> None:
+    """Give the stops of one line, from the last up, the same place for as long as they can."""
+    low, high = end
+    group: list[Cell] = []
+    for stop in reversed(stops):
+        left, right = _find_room(stop, rows[stop.row])
+        if stop is stops[0] and start is not None:
+            within = max(left, start[0]), min(right, start[1])
+            left, right = within if within[0] <= within[1] else (left, right)
+        if max(low, left) > min(high, right):
+            _place(group, low, high)
+            group, (low, high) = [], (left, right)
+        low, high = max(low, left), min(high, right)
+        group.append(stop)
+    _place(group, low, high)
+
+
+def _place(group: list[Cell], low: float, high: float) -> None:
+    if group and low <= high:
+        x = min(max(group[-1].x, low), high)
+        for stop in group:
+            stop.x = x
 
 
 def _find_reach(node: Cell) -> tuple[float, float]:
@@ -147,7 +159,7 @@ def _find_room(cell: Cell, row: Sequence[Cell]) -> tuple[float, float]:
 
 def _loop(cell: Cell, middle: float) -> tuple[Point, ...]:
     """From a node's right side back to it."""
-    border, out = cell.x + cell.width / 2, cell.x + cell.width / 2 + LANES / 2
+    border, out = cell.x + cell.width / 2, cell.x + cell.width / 2 + LANES
     rise = cell.height / 4
     return (
         (border, middle + rise), (out, middle + rise), (out, middle - rise), (border, middle - rise)
@@ -177,8 +189,7 @@ def _enter_sides(cells: Sequence[Cell], wires: Sequence[Sequence[int]]) -> dict[
         border = node.x - node.width / 2 if from_left else node.x + node.width / 2
         low, high = min(x - LANES / 2, border), max(x + LANES / 2, border)
         taken = any(
-            left < high and low < right and cell is not node
-            for left, right, cell in rows[node.row]
+            left < high and low < right and cell is not node for left, right, cell in rows[node.row]
         )
         if not taken:
             sides[index] = border
@@ -203,9 +214,7 @@ def _spread_ends(
     ends: dict[tuple[int, int], float] = {}
     for (place, which), lines in asked.items():
         wanted = {key: x for x, key, _index in sorted(lines)}
-        found = dict(
-            zip(wanted, _spread(wanted.values(), *_find_reach(cells[place])), strict=True)
-        )
+        found = dict(zip(wanted, _spread(wanted.values(), *_find_reach(cells[place])), strict=True))
         ends.update(((index, which), found[key]) for _x, key, index in lines)
     return ends
 
@@ -238,52 +247,19 @@ def _collect_jogs(
         if index not in sides:
             stops.append(ends[index, 1])
         first = cells[wire[0]].row
-        for step, (upper, lower) in enumerate(zip(stops, stops[1:], strict=False)):
+        for step, (upper, lower) in enumerate(pairwise(stops)):
             if upper != lower:
                 jog = jogs[first + step].setdefault((wire[step], upper), Jog(upper))
                 if lower not in jog.bottoms:
                     jog.bottoms.append(lower)
     for channel in jogs.values():
-        _choose_tracks(list(channel.values()))
+        choose_tracks(list(channel.values()))
     return jogs
 
 
-def _choose_tracks(jogs: list[Jog]) -> None:
-    """Give each a track such that no two cover each other and few cross."""
-    cost = {
-        (id(upper), id(lower)): _count_crossings(upper, lower)
-        for upper in jogs
-        for lower in jogs
-        if upper is not lower
-    }
-    left = sorted(jogs, key=lambda jog: jog.span)
-    placed: list[Jog] = []
-    while left:
-        best = min(
-            left,
-            key=lambda jog: sum(
-                cost[id(jog), id(other)] - cost[id(other), id(jog)]
-                for other in left
-                if other is not jog
-            ),
-        )
-        left.remove(best)
-        low, high = best.span
-        above = [
-            jog.track
-            for jog in placed
-            if jog.span[0] - TRACK < high and low < jog.span[1] + TRACK
-        ]
-        best.track = 1 + max(above, default=-1)
-        placed.append(best)
-
-
-def _count_crossings(upper: Jog, lower: Jog) -> int:
-    """Crossings of two jogs where one's track is above the other's; much if they would cover."""
-    (low, high), (left, right) = upper.span, lower.span
-    count = int(low < lower.top < high) + sum(left < x < right for x in upper.bottoms)
-    covering = sum(abs(lower.top - x) < TRACK for x in upper.bottoms)
-    return count + 100 * covering
+def _bend(row: int) -> int:
+    """Px between a row and the nearest track: more at nodes, where the arrows' heads are."""
+    return BEND if row % 2 else BEND + HEADS
 
 
 def _stack_rows(
@@ -302,5 +278,6 @@ def _stack_rows(
         tops.append(y)
         bottoms.append(y + height)
         tracks = [jog.track for jog in jogs.get(row, {}).values()]
-        y += height + (2 * BEND + TRACK * max(tracks) if tracks else CHANNEL)
+        bends = _bend(row) + _bend(row + 1)
+        y += height + (bends + TRACK * max(tracks) if tracks else CHANNEL)
     return tops, bottoms

@@ -55,6 +55,13 @@ def is_differentiable(value: Any) -> bool:
     return value.dtype.is_floating or value.dtype.is_complex
 
 
+def find_parts(value: Any) -> list[Any]:
+    """The float tensors that a source is made of: a RaggedTensor's flat values, for example."""
+    if isinstance(value, tf.Variable):
+        return [value]
+    return [t for t in tf.nest.flatten(value, expand_composites=True) if is_differentiable(t)]
+
+
 def unwrap(value: Any) -> Any:
     """The tf.Variable inside a Keras variable; anything else as it is."""
     inner = getattr(value, "value", None)
@@ -78,6 +85,12 @@ def expand(name: str, value: Any) -> list[Entry]:
         It holds something else.
     """
     value = unwrap(value)
+    if isinstance(value, tf.SparseTensor):
+        raise UserError(
+            _("'{name}' is a SparseTensor, which has no gradient; name {name}.values").format(
+                name=name
+            )
+        )
     if is_tensor(value):
         return [Entry(name, value)]
     if isinstance(value, dict):
@@ -108,8 +121,8 @@ def _expand_module(name: str, module: Any) -> list[Entry]:
     for variable in variables:
         path = getattr(variable, "path", None) or variable.name.removesuffix(":0")
         parts = [part for part in path.split("/") if part]
-        if len(parts) > 1 and parts[0] == own:
-            parts = parts[1:]
+        if own in parts[:-1]:
+            parts = parts[parts.index(own) + 1 :]
         names.append(".".join([name, *parts]))
     if len(set(names)) < len(names):
         names = [f"{one}[{i}]" if names.count(one) > 1 else one for i, one in enumerate(names)]
@@ -130,15 +143,22 @@ class Sources:
         The namespace of the cell.
     tape
         The tape that watches.
+    lines
+        The line on which the cell binds each name, for where that cannot be seen as it happens.
     """
 
     def __init__(
-        self, expressions: Iterable[str], names: Mapping[str, Any], tape: CellTape
+        self,
+        expressions: Iterable[str],
+        names: Mapping[str, Any],
+        tape: CellTape,
+        lines: Mapping[str, int],
     ) -> None:
         self.roots = {_normalize(text): find_root(text) for text in expressions}
         self.versions: dict[str, list[Version]] = {}
         self._names = names
         self._tape = tape
+        self._lines = lines
         self._code = {text: compile(text, "<source>", "eval") for text in self.roots}
 
     def check(self, made: frozenset[str], mentioned: frozenset[str]) -> None:
@@ -187,7 +207,7 @@ class Sources:
             for entry in entries:  # bound where no watching was possible, as inside a function
                 known = self.versions.setdefault(entry.name, [])
                 if not known or known[-1].tensor is not entry.tensor:
-                    known.append(Version(entry.tensor, None))
+                    known.append(Version(entry.tensor, self._lines.get(root)))
             finished[text] = entries
         return finished
 
@@ -197,17 +217,14 @@ class Sources:
             return
         versions.append(Version(entry.tensor, line))
         if not entry.variable and is_differentiable(entry.tensor):
-            self._tape.watch_source(entry.tensor)
+            for part in find_parts(entry.tensor):
+                self._tape.watch_source(part)
 
     def _evaluate(self, text: str) -> list[Entry]:
         try:
             value = eval(self._code[text], {}, self._names)
         except Exception as error:
-            raise UserError(
-                _("the source '{name}' cannot be read: {kind}: {error}").format(
-                    name=text, kind=type(error).__name__, error=_first_line(error)
-                )
-            ) from None
+            raise UserError(_say_unreadable(text, error)) from None
         return expand(text, value)
 
 
@@ -240,5 +257,12 @@ def _say_unknown(name: str, known: Iterable[str]) -> str:
     return _("there is no '{name}', and the cell does not make it").format(name=name)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0]
+def _say_unreadable(text: str, error: Exception) -> str:
+    message = _("the source '{name}' cannot be read: {kind}: {error}").format(
+        name=text, kind=type(error).__name__, error=(str(error).splitlines() or [""])[0]
+    )
+    if isinstance(error, AttributeError) and error.name and error.obj is not None:
+        near = difflib.get_close_matches(error.name, dir(error.obj), 1)
+        if near:
+            return _("{message}; did you mean '{near}'?").format(message=message, near=near[0])
+    return message

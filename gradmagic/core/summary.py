@@ -53,8 +53,8 @@ def _as_array(tensor: Any) -> np.ndarray:
         tensor = tensor.value() if callable(tensor.value) else tensor.value
     try:
         return np.asarray(memoryview(tensor))
-    except (TypeError, ValueError, BufferError):  # bfloat16, strings, empty tensors, other devices
-        return np.asarray(tensor)
+    except (TypeError, ValueError, BufferError):  # bfloat16, strings, other devices
+        return np.asarray(tensor.numpy())
 
 
 def _summarize_array(

@@ -27,6 +27,7 @@ from gradmagic.core.sources import (
     Entry,
     Sources,
     Version,
+    find_parts,
     is_differentiable,
     is_tensor,
     name_tensors,
@@ -88,9 +89,9 @@ def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
         persistent=options.persistent,
         watch_accessed_variables=options.watch_accessed_variables,
     )
-    sources = Sources(options.sources, names, tape)
+    sources = Sources(options.sources, names, tape, cell.lines)
     mentioned = frozenset(n.id for n in ast.walk(cell.tree) if isinstance(n, ast.Name))
-    sources.check(cell.names, mentioned)
+    sources.check(frozenset(cell.lines), mentioned)
     body = _Body(cell, names, sources)
     recorder = Recorder(cell.filename)
     try:
@@ -195,6 +196,11 @@ def _find_watched(
 def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
     target, recorder = ran.target, ran.recorder
     versions = [version for entry in ran.flat for version in ran.versions(entry)]
+    known = [*ran.tape.watched_variables(), *(v.tensor for v in versions), *ran.names.values()]
+    variables = {
+        identify(one): one for one in map(unwrap, known) if isinstance(one, tf.Variable)
+    }
+    recorder.add_hidden_reads(list(variables.values()), ran.tape.reader())
     paths = graph.find_paths(recorder, target.tensor, [v.tensor for v in versions])
     between = [recorder.seen[number].tensor for number in paths.between]
     start = time.perf_counter()
@@ -224,7 +230,7 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
         ),
         loss=target.tensor,
         gradients=ByName(gradients, positions),
-        graph=_build_graph(ran, by_tensor, paths) if ran.options.graph else None,
+        graph=_build_graph(ran, variables, by_tensor, paths) if ran.options.graph else None,
         lines=program.write_program(
             ran.cell, ran.options, target, ran.entries, gradients, ran.names
         ),
@@ -280,12 +286,9 @@ def _find_value(recorder: Recorder, tensor: Any) -> Any:
     if not isinstance(tensor, tf.Variable):
         return tensor
     handle = identify(tensor)
-    touching = [op for op in recorder.ops if handle in op.inputs]
-    if any(op.type.startswith("Assign") for op in touching):
-        for op in touching:
-            if op.type == "ReadVariableOp" and recorder.seen[op.outputs[0]].tensor is not None:
-                return recorder.seen[op.outputs[0]].tensor
-    return tensor.value()
+    assigned = any(op.type.startswith("Assign") and handle in op.inputs for op in recorder.ops)
+    read = recorder.find_first_read(tensor) if assigned else None
+    return tensor.value() if read is None else read
 
 
 def _name_positions(
@@ -301,12 +304,17 @@ def _name_positions(
     return positions
 
 
-def _build_graph(ran: _Ran, by_tensor: Mapping[int, Any], paths: graph.Paths) -> Graph:
+def _build_graph(
+    ran: _Ran,
+    variables: Mapping[int, Any],
+    by_tensor: Mapping[int, Any],
+    paths: graph.Paths,
+) -> Graph:
     sources = {
-        identify(version.tensor): entry.name
+        identify(part): entry.name
         for entry in ran.flat
         for version in ran.versions(entry)
-        if not isinstance(version.tensor, COMPOSITES)
+        for part in find_parts(version.tensor)
     }
     return graph.build(
         ran.recorder,
@@ -314,6 +322,7 @@ def _build_graph(ran: _Ran, by_tensor: Mapping[int, Any], paths: graph.Paths) ->
         target_name=ran.target.name,
         names=ran.body.tensor_names,
         sources=sources,
+        variables=variables,
         gradients={number: one for number, one in by_tensor.items() if one is not None},
         paths=paths,
     )

@@ -37,7 +37,7 @@ def find_target(
     last_value: Any,
     last_assigned: Assigned | None,
 ) -> FoundTarget:
-    """The target, by DESIGN's order: named, ``loss``, the last expression, the last float tensor.
+    """The target: what is named; else ``loss``, the last expression, the last float tensor.
 
     Must be called while the tape records: ``expression`` may compute.
 

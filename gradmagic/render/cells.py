@@ -109,11 +109,13 @@ def render_legend(most: float, value: np.ndarray | None, gradient: np.ndarray | 
     """The colour scale from -most to most, with a tick for each value above and gradient below."""
     if not most:
         return Html("")
-    ends = format_number(-most), "0", format_number(most)
+    whole = all(v is None or v.dtype.kind in "iu" for v in (value, gradient))
+    low, high = (f"{MINUS}{most:g}", f"{most:g}") if whole else format_column([-most, most])
+    ends = low, "0", high
     words = _(
         "Colour scale from {low} to {high}; ticks above it are values, ticks below it gradients."
-    ).format(low=ends[0], high=ends[2])
-    low, zero, high = (
+    ).format(low=low, high=high)
+    left, zero, right = (
         f'<text x="{x}" y="33"{anchor}>{end}</text>'
         for x, anchor, end in zip(
             (0, LEGEND / 2, LEGEND),
@@ -125,7 +127,7 @@ def render_legend(most: float, value: np.ndarray | None, gradient: np.ndarray | 
     drawing = (
         f'<svg class="gm-scale" width="{LEGEND}" height="34" role="img" '
         f'aria-label="{escape(words)}"><path class="gm-tick" d="{_draw_ticks(value, most, 0)}"/>'
-        f'<path class="gm-tick gm-g" d="{_draw_ticks(gradient, most, 15)}"/>{low}{zero}{high}</svg>'
+        f'<path class="gm-tick gm-g" d="{_draw_ticks(gradient, most, 15)}"/>{left}{zero}{right}</svg>'
     )
     return picture(drawing, class_="gm-legend")
 
@@ -144,55 +146,68 @@ def draw_map(
     most: float,
     words: str,
     *,
-    width: float,
-    height: float,
+    cell: tuple[int, int],
     per_row: int = 1,
-    gap: int = 4,
     mark: tuple[int, int] | None = None,
 ) -> Html:
-    """Planes [planes, rows, columns] as a picture: a cell of ``width`` x ``height`` pixels an entry.
+    """Planes [planes, rows, columns] as a picture, a tinted cell an entry, one cell between planes.
 
-    Cells of one sign and one of ``LEVELS`` tints are one path, so the picture stays small. NaN and
-    infinite entries are drawn in full ink. ``mark`` outlines a cell of the first plane.
+    Cells of one sign and one of ``LEVELS`` tints are one path in units of cells, so the picture
+    stays small. NaN and infinite entries are crossed out.
+
+    Parameters
+    ----------
+    planes
+        The entries.
+    most
+        The magnitude of the strongest tint.
+    words
+        What the picture shows, for those who do not see it.
+    cell
+        Width and height of a cell in pixels.
+    per_row
+        Planes beside each other.
+    mark
+        Row and column of a cell of the first plane to outline.
     """
     count, rows, columns = planes.shape
     across = min(per_row, count)
-    step = (columns * width + gap, rows * height + gap)
-    size = (
-        across * step[0] - gap,
-        math.ceil(count / across) * step[1] - gap,
-    )
+    width = across * (columns + 1) - 1
+    height = math.ceil(count / across) * (rows + 1) - 1
     paths: dict[tuple[str, int], list[str]] = defaultdict(list)
-    ground = []
-    for index, plane in enumerate(planes):
-        left, top = (index % across) * step[0], (index // across) * step[1]
-        ground.append(f"M{left:g} {top:g}h{columns * width:g}v{rows * height:g}h{-columns * width:g}z")
-        for (row, column), entry in np.ndenumerate(plane):
-            kind, share = tint(float(entry), most)
-            if kind == "z":
-                continue
-            level = math.ceil(share * LEVELS / 100) if kind in "pn" else LEVELS
-            x, y = left + column * width, top + (row + 0.5) * height
-            paths[kind, level].append(f"M{x:g} {y:g}h{width:g}")
-    shapes = [f'<path class="gm-zero" d="{"".join(ground)}"/>']
-    for (kind, level), moves in sorted(paths.items()):
-        shade = f' style="--t:{round(100 * level / LEVELS)}"' if kind in "pn" else ""
-        shapes.append(f'<path class="{kind}"{shade} d="{"".join(moves)}"/>')
+    for index, plane in enumerate(planes.tolist()):
+        left, top = (index % across) * (columns + 1), (index // across) * (rows + 1)
+        paths["z", 0].append(f"M{left} {top}h{columns}v{rows}h-{columns}z")
+        for row, entries in enumerate(plane):
+            for column, entry in enumerate(entries):
+                kind, share = tint(entry, most)
+                x, y = left + column, top + row
+                if kind == "x":  # told apart without colour
+                    paths["x", 0].append(f"M{x} {y}l1 1m-1 0l1-1")
+                elif kind != "z":
+                    paths[kind, math.ceil(share * LEVELS / 100)].append(f"M{x} {y}h1")
+    shapes = "".join(
+        f'<path class="{kind}"{_shade(level)} d="{"".join(moves)}"/>'
+        for (kind, level), moves in sorted(paths.items(), key=lambda item: "zpnx".index(item[0][0]))
+    )
     if mark is not None:
-        x, y = mark[1] * width, mark[0] * height
-        shapes.append(
-            f'<path class="gm-mark" d="M{x:g} {y:g}h{width:g}v{height:g}h{-width:g}z"/>'
-        )
+        shapes += f'<path class="gm-mark" d="M{mark[1]} {mark[0]}h1v1h-1z"/>'
     drawing = (
-        f'<svg class="gm-map" width="{size[0]:g}" height="{size[1]:g}" stroke-width="{height:g}" '
-        f'role="img" aria-label="{escape(words)}">{"".join(shapes)}</svg>'
+        f'<svg class="gm-map" width="{width * cell[0]}" height="{height * cell[1]}" role="img" '
+        f'viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
+        f'aria-label="{escape(words)}">{shapes}</svg>'
     )
     return picture(drawing, words, class_="gm-mapped")
 
 
+def _shade(level: int) -> str:
+    return f' style="--t:{round(100 * level / LEVELS)}"' if level else ""
+
+
 def render_statistics(entries: Sequence[tuple[str, str]], *, gradient: bool = False) -> Html:
-    """Names and numbers, one under the other."""
-    items = [join(tag("dt", name), tag("dd", number)) for name, number in entries]
-    return tag("dl", *items, class_="gm-stat gm-g" if gradient else "gm-stat")
-
-
+    """Names and numbers, one under the other, or in two columns where they are many."""
+    items = [tag("div", tag("dt", name), " ", tag("dd", number)) for name, number in entries]
+    kind = "gm-stat"
+    if len(entries) > 4:
+        kind += " gm-two-columns"
+    return tag("dl", *items, class_=f"{kind} gm-g" if gradient else kind)

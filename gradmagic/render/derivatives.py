@@ -11,7 +11,7 @@ from gradmagic.core.i18n import _
 from gradmagic.core.summary import format_index, summarize
 from gradmagic.render.cells import draw_map, measure, render_legend, render_statistics, render_table
 from gradmagic.render.markup import Html, join, shorten, tag
-from gradmagic.render.sentences import describe_statistics, format_shape, name_target
+from gradmagic.render.names import describe_statistics, format_shape, name_target
 
 if TYPE_CHECKING:
     from gradmagic.core.records import Gradient, Hessian, Summary, TapeRun
@@ -100,7 +100,7 @@ def _render_matrix(
     if matrix.dtype.kind not in "iuf":
         return render_statistics(describe_statistics(summary), gradient=True)
     cell = max(3, min(16, LABELS // max(size)))
-    drawn = draw_map(matrix[None], most, title, width=cell, height=cell)
+    drawn = draw_map(matrix[None], most, title, cell=(cell, cell))
     return join(drawn, render_statistics(describe_statistics(summary), gradient=True))
 
 

@@ -25,6 +25,7 @@ USUAL = 1.25  # px, a value's lane
 WIDEST = 4.0  # px, the lane of the greatest norm
 NAME = 24  # characters of a tensor's name
 _BESIDE = 8  # px between a lane and what is written beside it
+_HANDLES = ("resource", "variant")  # dtypes without entries to show
 _WORDS = 4  # entries of a vector of whole numbers that is written out
 
 
@@ -155,13 +156,20 @@ def draw_flow(flow: Flow, layout: Layout, label: tuple[float, float] | None) -> 
         route = layout.routes[index]
         parts.append(f'<g data-edge="{index}">')
         value = lanes.shift_route(route, aside)
-        parts.append(_draw_arrow("v", lanes.leave_shared(value, values), USUAL, 0 if values else lanes.GAP))
+        parts.append(
+            _draw_arrow("v", lanes.leave_shared(value, values), USUAL, 0 if values else lanes.GAP)
+        )
         values.append(value)
         if index in flow.back:
             # from producer to consumer as the value's, so that both branch in the same way
             gradient = lanes.shift_route(route, -aside)
-            parts.append(_draw_back(gradient, gradients, flow.width, meeting))
-            gradients.append(gradient)
+            passes = label is not None and lanes.split_route(route, label)[1]
+            if meeting and passes:
+                parts.append(_draw_branch(gradient, gradients, flow.width, meeting))
+                gradients.append(gradient)
+            else:
+                width = flow.width if len(flow.back) == 1 else 1.0
+                parts.append(_draw_arrow("d", gradient[::-1], width))
         parts.append("</g>")
     return "".join(parts)
 
@@ -170,18 +178,15 @@ def _measure_depth(route: Sequence[lanes.Point]) -> float:
     return route[-1][1] * 1e4 + lanes.measure_route(route)
 
 
-def _draw_back(
+def _draw_branch(
     lane: Sequence[lanes.Point],
     drawn: Sequence[Sequence[lanes.Point]],
     width: float,
-    meeting: tuple[float, float] | None,
+    meeting: tuple[float, float],
 ) -> str:
-    """The lane of a gradient; where there is a ``meeting`` point, the branch and the trunk."""
-    if meeting is None:
-        return _draw_arrow("d", lane[::-1], width)
-    if drawn:
-        branch, trunk = lanes.leave_shared(lane, drawn), ""
-    else:
+    """The part of a gradient's lane that ``drawn`` do not cover; the first has the trunk too."""
+    branch, trunk = lanes.leave_shared(lane, drawn), ""
+    if not drawn:
         upper, branch = lanes.split_route(lane, (meeting[0] + lanes.ASIDE, meeting[1]))
         trunk = _draw_arrow("d", upper[::-1], width, gap=0)
     start = lanes.cut_start(branch[::-1], lanes.GAP)
@@ -213,7 +218,7 @@ def _summarize_gradient(output: Output | None) -> Summary | None:
 
 def _summarize_value(output: Output | None) -> Summary | None:
     """A summary of the value where it may be shown, which large ones are not."""
-    if output is None or output.value is None:
+    if output is None or output.value is None or output.dtype in _HANDLES:
         return None
     size = 1
     for side in output.shape:
@@ -235,7 +240,7 @@ def _known_norm(summary: Summary | None) -> float:
 
 
 def _write_norms(gradients: Sequence[Summary | None]) -> list[str]:
-    """The norms, with equally many decimals where that can be; NaN and infinity as what they are."""
+    """The norms, with equally many decimals where that can be; NaN and inf as such."""
     finite = iter(
         format_column([g.norm for g in gradients if g is not None and _is_finite(g) and g.norm])
     )

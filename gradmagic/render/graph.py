@@ -14,18 +14,25 @@ from gradmagic.render.lettering import (
     measure_small,
     shorten_text,
 )
-from gradmagic.render.listing import describe_graph, write_label, write_shape
+from gradmagic.render.listing import (
+    describe_graph,
+    drop_loose_edges,
+    write_label,
+    write_shape,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gradmagic.core.records import Graph, Node
+    from gradmagic.render.flows import Flow
 
 __all__ = ["describe_graph", "draw_graph", "draw_key"]
 
 HEIGHT = 44  # px of a node
 _OPS: Final = ("op", "group")
 STEP = 24  # widths are multiples of it, so that the nodes of a chain end alike
+WIDEST_FAN = 480  # px of a node with several outputs at most, but for its text
 NAMED = 8  # names in the picture's description
 
 _CLASSES: Final = {
@@ -66,16 +73,20 @@ def draw_graph(
         If pygraphviz is missing or fails.
     """
     marks = marks or {}
+    graph = drop_loose_edges(graph)
     flows = collect_flows(graph)
-    sizes = {node.id: _measure_node(node) for node in graph.nodes}
+    labels = {place: measure_label(flow) for place, flow in enumerate(flows)}
+    sizes = {node.id: (_measure_node(node), HEIGHT) for node in graph.nodes}
+    for producer, room in _measure_fans(graph, flows, labels).items():
+        sizes[producer] = (max(sizes[producer][0], room), HEIGHT)
     layout = lay_out(
         sizes,
         [(edge.producer, edge.consumer) for edge in graph.edges],
         trunks=_number_trunks(graph),
-        labels={place: measure_label(flow) for place, flow in enumerate(flows)},
+        labels=labels,
     )
     lines = [draw_flow(flow, layout, layout.labels.get(i)) for i, flow in enumerate(flows)]
-    labels = [draw_label(flows[i], *place) for i, place in layout.labels.items()]
+    written = [draw_label(flows[i], *place) for i, place in layout.labels.items()]
     nodes = [
         _draw_node(node, layout.places[node.id], sizes[node.id][0], marks.get(node.id, ""))
         for node in graph.nodes
@@ -83,7 +94,7 @@ def draw_graph(
     return (
         f'<svg class="gm-graph" role="img" aria-label="{escape_text(_describe(graph, title))}"'
         f' width="{layout.width:g}" height="{layout.height:g}">'
-        f'<g class="gm-lanes">{"".join(lines)}</g>{"".join(labels)}{"".join(nodes)}</svg>'
+        f'<g class="gm-lanes">{"".join(lines)}</g>{"".join(written)}{"".join(nodes)}</svg>'
     )
 
 
@@ -122,17 +133,30 @@ def draw_key(graph: Graph) -> str:
 def _number_trunks(graph: Graph) -> list[int]:
     """For each edge the number of its tensor, in the order of :func:`collect_flows`."""
     numbers: dict[tuple[int, int], int] = {}
-    return [
-        numbers.setdefault((edge.producer, edge.output), len(numbers)) for edge in graph.edges
-    ]
+    return [numbers.setdefault((edge.producer, edge.output), len(numbers)) for edge in graph.edges]
 
 
-def _measure_node(node: Node) -> tuple[float, float]:
-    """Width and height in px of a node with its two lines of text."""
+def _measure_fans(
+    graph: Graph, flows: Sequence[Flow], labels: Mapping[int, tuple[float, float, float]]
+) -> dict[int, float]:
+    """Width of each node with several outputs at which their lines run straight down."""
+    rooms: dict[int, list[float]] = {}
+    for place, flow in enumerate(flows):
+        left, right, _height = labels[place]
+        rooms.setdefault(graph.edges[flow.edges[0]].producer, []).append(2 * max(left, right))
+    return {
+        node: STEP * round(min(sum(room) + STEP * len(room), WIDEST_FAN) / STEP)
+        for node, room in rooms.items()
+        if len(room) > 1
+    }
+
+
+def _measure_node(node: Node) -> float:
+    """Width in px of a node with its two lines of text."""
     round_ends = 44 if node.kind in _OPS else 24
     text = max(measure_code(write_label(node)), measure_small(_write_role(node)))
     width = STEP * -(-(text + round_ends) // STEP)
-    return max(width, 96.0), HEIGHT
+    return max(width, 96.0)
 
 
 def _draw_node(node: Node, place: tuple[float, float], width: float, mark: str) -> str:
@@ -193,12 +217,8 @@ def _write_role(node: Node) -> str:
 def _describe(graph: Graph, title: str | None) -> str:
     """The picture in a few sentences, for who can't see it."""
     count = sum(node.count for node in graph.nodes if node.kind in _OPS)
-    sentences = [title] if title else []
-    sentences.append(
-        _n("Computation graph of {count} op.", "Computation graph of {count} ops.", count).format(
-            count=count
-        )
-    )
+    sentence = _n("Computation graph of {count} op.", "Computation graph of {count} ops.", count)
+    sentences = [sentence.format(count=count)]
     sources = [node.source or node.label for node in graph.nodes if node.source is not None
                or node.kind == "source"]  # fmt: skip
     inputs = [node.label for node in graph.nodes if node.kind == "input"]
@@ -212,4 +232,5 @@ def _describe(graph: Graph, title: str | None) -> str:
             shown = [shorten_text(name) for name in names[:NAMED]]
             more = ["\N{HORIZONTAL ELLIPSIS}"] if len(names) > NAMED else []
             sentences.append(sentence.format(names=", ".join(shown + more)))
-    return " ".join(sentences)
+    described = " ".join(sentences)
+    return _("{title}: {text}").format(title=title, text=described) if title else described

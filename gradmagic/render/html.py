@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _, _n
-from gradmagic.render.gradients import list_shown, render_fix, render_gradients
+from gradmagic.render.gradients import render_gradients, render_sources
 from gradmagic.render.loss import render_loss
-from gradmagic.render.markup import Html, fill, join, picture, shorten, tag
+from gradmagic.render.markup import STYLED, Html, fill, join, picture, shorten, tag
+from gradmagic.render.names import name_derivative, total_target
 from gradmagic.render.numbers import format_number
-from gradmagic.render.sentences import (
-    count_gradients,
-    describe_time,
-    explain_sum,
-    explain_target,
-    name_derivative,
-    total_target,
-)
+from gradmagic.render.sentences import count_gradients, describe_time, explain_sum, explain_target
+from gradmagic.render.source import render_fix
 
 if TYPE_CHECKING:
     from gradmagic.core.records import Graph, TapeRun
@@ -45,12 +40,13 @@ def render_html(run: TapeRun) -> str:
         ``<style>`` and one ``<section class="gm">``, at most about 140 kB whatever the run holds.
     """
     style = tag("style", Html(load_style()))
-    head = join(render_header(run), render_notes(run))
-    gradients, loss = render_gradients(run), render_loss(run)
+    sources = render_sources(run)
+    head = join(render_header(run), render_notes(run, len(sources)))
+    gradients, loss = render_gradients(run, sources), render_loss(run)
     code = render_code(run)
     used = sum(_measure(part) for part in (style, head, gradients, loss, code))
     graph = render_graph(run.graph, LIMIT - used) if run.graph is not None else None
-    broad = " gm-broad" if "gm-stacked" in gradients or "gm-list" in gradients else ""
+    broad = " gm-broad" if "gm-wider" in gradients or "gm-list" in gradients else ""
     first = tag(
         "div",
         _render_part("gradients", _("Gradients"), gradients),
@@ -116,9 +112,9 @@ def render_header(run: TapeRun) -> Html:
     return join(head, meta, tag("p", summed, class_="gm-say") if summed else None)
 
 
-def render_notes(run: TapeRun) -> Html | None:
+def render_notes(run: TapeRun, shown_sources: int) -> Html | None:
     """What needs attention and is not said at a source's own place."""
-    shown = list_shown(run)
+    shown = {gradient.name for gradient in run.gradients[:shown_sources]}
     elsewhere = [d for d in run.diagnoses if d.subject not in shown]
     items = [
         tag(
@@ -129,7 +125,6 @@ def render_notes(run: TapeRun) -> Html | None:
         for diagnosis in elsewhere[:NOTES]
     ]
     items += [tag("li", tag("span", text)) for text in count_gradients(run)]
-    items += [tag("li", tag("span", note[:1000])) for note in run.notes[:NOTES]]
     left = len(elsewhere) - NOTES
     if left > 0:
         text = _n("{count} more: ", "{count} more: ", left).format(count=left)
@@ -161,8 +156,9 @@ def render_graph(graph: Graph, room: int) -> Html:
         full = draw_graph(graph)
         if _measure(full) + 500 < room:
             ops = _n("All {count} op", "All {count} ops", graph.ops).format(count=graph.ops)
+            unfolded = picture(full, class_="gm-flow")
             parts.append(
-                tag("details", tag("summary", ops), picture(full, class_="gm-flow"), class_="gm-all")
+                tag("details", tag("summary", ops), unfolded, class_="gm-all", style=STYLED)
             )
     parts += [tag("p", text, class_="gm-s gm-folding") for text in (note, missing) if text]
     return join(*parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,14 +20,12 @@ CORNER = 10  # px, radius
 def shift_route(route: Sequence[Point], aside: float) -> list[Point]:
     """``route`` moved to its right by ``aside`` px, seen by who walks along it."""
     route = merge_route(route)
-    normals = [_normal(a, b) for a, b in zip(route, route[1:], strict=False)]
+    normals = [_normal(a, b) for a, b in pairwise(route)]
     moved = []
     for i, (x, y) in enumerate(route):
         # at a corner both neighbours' normals count; they are at right angles
         near = normals[max(i - 1, 0) : i + 1]
-        moved.append(
-            (x + aside * sum(n[0] for n in near), y + aside * sum(n[1] for n in near))
-        )
+        moved.append((x + aside * sum(n[0] for n in near), y + aside * sum(n[1] for n in near)))
     return moved
 
 
@@ -70,7 +69,7 @@ def cut_start(route: Sequence[Point], length: float) -> list[Point]:
 def split_route(route: Sequence[Point], at: Point) -> tuple[list[Point], list[Point]]:
     """The parts of ``route`` before and after the point ``at`` on it."""
     length = 0.0
-    for a, b in zip(route, route[1:], strict=False):
+    for a, b in pairwise(route):
         step, there = math.dist(a, b), math.dist(a, at)
         if math.isclose(there + math.dist(at, b), step):
             length += there
@@ -83,18 +82,23 @@ def split_route(route: Sequence[Point], at: Point) -> tuple[list[Point], list[Po
 
 def measure_route(route: Sequence[Point]) -> float:
     """Length in px."""
-    return sum(math.dist(a, b) for a, b in zip(route, route[1:], strict=False))
+    return sum(math.dist(a, b) for a, b in pairwise(route))
 
 
 def draw_line(points: Sequence[Point]) -> str:
     """Path data of a line through ``points``, its corners rounded."""
     parts = [f"M{_pair(points[0])}"]
-    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        radius = min(CORNER, math.dist(before, corner) / 2, math.dist(corner, after) / 2)
-        parts.append(f"L{_pair(_toward(corner, before, radius))}")
-        parts.append(f"Q{_pair(corner)} {_pair(_toward(corner, after, radius))}")
-    parts.append(f"L{_pair(points[-1])}")
-    return "".join(parts)
+    pen = points[0]
+    corners = zip(points, points[1:], points[2:], strict=False)
+    for i, (before, corner, after) in enumerate(corners):
+        # a piece between two corners is shared by both
+        come = math.dist(before, corner) / (2 if i else 1)
+        leave = math.dist(corner, after) / (1 if i + 3 == len(points) else 2)
+        radius = min(CORNER, come, leave)
+        start, end = _toward(corner, before, radius), _toward(corner, after, radius)
+        parts.append(f"{_step(pen, start)}Q{_pair(corner)} {_pair(end)}")
+        pen = end
+    return "".join([*parts, _step(pen, points[-1])])
 
 
 def draw_head(tip: Point, before: Point, width: float) -> str:
@@ -104,16 +108,14 @@ def draw_head(tip: Point, before: Point, width: float) -> str:
     across = _normal(before, tip)
     left = (foot[0] + across[0] * half, foot[1] + across[1] * half)
     right = (foot[0] - across[0] * half, foot[1] - across[1] * half)
-    return f"M{_pair(tip)}L{_pair(left)}L{_pair(right)}z"
+    return f"M{_pair(tip)}L{_pair(left)}{_step(left, right)}z"
 
 
 def _measure_shared(route: Sequence[Point], other: Sequence[Point]) -> float:
     """How far both run together from their common beginning, in px."""
     mine, theirs = merge_route(route), merge_route(other)
     length = 0.0
-    for (a, b), (c, d) in zip(
-        zip(mine, mine[1:], strict=False), zip(theirs, theirs[1:], strict=False), strict=False
-    ):
+    for (a, b), (c, d) in zip(pairwise(mine), pairwise(theirs), strict=False):
         if a != c or _normal(a, b) != _normal(c, d):
             break
         length += min(math.dist(a, b), math.dist(c, d))
@@ -133,5 +135,15 @@ def _toward(a: Point, b: Point, length: float) -> Point:
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
 
 
+def _step(a: Point, b: Point) -> str:
+    if a[0] == b[0]:
+        return f"V{_short(b[1])}"
+    return f"H{_short(b[0])}" if a[1] == b[1] else f"L{_pair(b)}"
+
+
 def _pair(point: Point) -> str:
-    return " ".join(f"{value:.1f}".removesuffix(".0") for value in point)
+    return f"{_short(point[0])} {_short(point[1])}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

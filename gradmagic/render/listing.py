@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _, _n
@@ -23,6 +24,7 @@ def describe_graph(graph: Graph) -> str:
     An op's line is like ``line 2  MatMul(x, w) -> logits [2, 3], gradient norm 0.4982``. After
     LINES ops the rest is only counted.
     """
+    graph = drop_loose_edges(graph)
     arguments: dict[int, list[Edge]] = {node.id: [] for node in graph.nodes}
     for edge in sorted(graph.edges, key=lambda edge: edge.slot):
         arguments[edge.consumer].append(edge)
@@ -41,14 +43,17 @@ def describe_graph(graph: Graph) -> str:
     if rest:
         more = _n("... and {count} more op", "... and {count} more ops", rest)
         rows.append(("", more.format(count=rest)))
-    rows += [
-        (_name_role(node), write_label(node)) for node in graph.nodes if node.kind == "target"
-    ]
+    rows += [(_name_role(node), write_label(node)) for node in graph.nodes if node.kind == "target"]
     wide = max([count_columns(role) for role, _text in rows], default=0)
-    lines = [
-        f"{_INDENT}{role}{' ' * (wide - count_columns(role))}  {text}" for role, text in rows
-    ]
+    lines = [f"{_INDENT}{role}{' ' * (wide - count_columns(role))}  {text}" for role, text in rows]
     return "\n".join([_("from sources and inputs to the target:"), *lines])
+
+
+def drop_loose_edges(graph: Graph) -> Graph:
+    """``graph`` without edges from or to nodes that it does not hold."""
+    held = {node.id for node in graph.nodes}
+    edges = tuple(e for e in graph.edges if e.producer in held and e.consumer in held)
+    return graph if len(edges) == len(graph.edges) else replace(graph, edges=edges)
 
 
 def write_label(node: Node) -> str:

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradmagic.core.i18n import _, _n
+from gradmagic.render.cells import measure
 from gradmagic.render.history import render_history
 from gradmagic.render.markup import Html, join, shorten, tag
-from gradmagic.render.numbers import format_number
-from gradmagic.render.sentences import name_cost, total_target
+from gradmagic.render.names import format_shape, name_cost, total_target
+from gradmagic.render.numbers import format_column, format_number
+from gradmagic.render.panels import choose_form, render_panel
 
 if TYPE_CHECKING:
     from gradmagic.core.records import PerSample, TapeRun
 
-BARS = 16  # samples shown
+BARS = 12  # samples shown
 
 
 def render_loss(run: TapeRun) -> Html:
     """Value, per-sample bars, history."""
     return join(
         _render_value(run),
+        _render_entries(run) if run.target.summed else None,
         render_samples(run.per_sample, run) if run.per_sample is not None else None,
         render_history(run) if run.history else None,
     )
@@ -30,21 +33,41 @@ def render_loss(run: TapeRun) -> Html:
 
 def _render_value(run: TapeRun) -> Html:
     total = total_target(run)
-    number = "–" if total is None else format_number(total, 5)
+    number = "–" if total is None else format_number(total)
     name = tag("code", shorten(run.target.name, 40))
     if run.target.unit != "nats" or total is None or isinstance(total, complex):
         unit = run.target.unit or (_("summed") if run.target.summed else "")
-        return tag("dl", tag("dd", number), tag("dt", name, f" {unit}"), class_="gm-two")
-    bits = format_number(total / math.log(2), 5)
+        return _render_lines([(number, join(name, f" {unit}"), "")])
+    number, bits = format_column([total, total / math.log(2)], 4)
+    return _render_lines(
+        [
+            (number, _("nats"), _("natural log, as TensorFlow counts")),
+            (bits, _("bits"), _("nats / ln 2")),
+        ]
+    )
+
+
+def _render_lines(lines: list[tuple[str, str, str]]) -> Html:
+    """Numbers, their units, and a word about these."""
+    rows = [
+        tag("tr", tag("td", number), tag("td", unit), tag("td", words, class_="gm-s"))
+        for number, unit, words in lines
+    ]
+    return tag("table", tag("tbody", *rows), class_="gm-two")
+
+
+def _render_entries(run: TapeRun) -> Html | None:
+    """The entries of a target that is no scalar, where they are few."""
+    value = run.target.value
+    if choose_form(value) != "table" or value.values is None:
+        return None
+    name = shorten(run.target.name, 40)
+    table = render_panel(value, measure(value.values), _("value of {name}").format(name=name))
     return tag(
-        "dl",
-        tag("dd", number),
-        tag("dt", _("nats")),
-        tag("dt", _("natural log, as TensorFlow counts"), class_="gm-s"),
-        tag("dd", bits),
-        tag("dt", _("bits")),
-        tag("dt", _("nats / ln 2"), class_="gm-s"),
-        class_="gm-two",
+        "div",
+        tag("p", f"{name} {format_shape(value.shape)}", class_="gm-s"),
+        tag("div", table, class_="gm-scroll"),
+        class_="gm-part",
     )
 
 
@@ -55,13 +78,15 @@ def render_samples(samples: PerSample, run: TapeRun) -> Html:
     mean = _place(samples.mean, low, high) if math.isfinite(samples.mean) else None
     guess = None if samples.guessing is None else _place(samples.guessing, low, high)
     lines = _style_lines(mean, guess, zero=_place(0.0, low, high))
+    numbers = format_column(losses.tolist(), 4)
     rows = [
-        _render_sample(samples, i, float(loss), low, high) for i, loss in enumerate(losses.tolist())
+        _render_sample(samples, i, number, (float(losses[i]), low, high))
+        for i, number in enumerate(numbers)
     ]
     table = tag(
         "table",
-        tag("tbody", _render_reference("over", mean, _name_mean(samples)), *rows, guess_row(samples, guess)),
-        class_="gm-bars",
+        tag("tbody", _render_reference("over", mean, _name_mean(samples)), *rows, _render_guess(samples, guess)),
+        class_="gm-bars gm-dense" if len(losses) > 4 else "gm-bars",
         style=lines,
         aria_label=_("per-sample loss"),
     )
@@ -76,7 +101,7 @@ def render_samples(samples: PerSample, run: TapeRun) -> Html:
     )
 
 
-def guess_row(samples: PerSample, place: float | None) -> Html | None:
+def _render_guess(samples: PerSample, place: float | None) -> Html | None:
     """The words at the line of guessing."""
     if samples.guessing is None:
         return None
@@ -128,7 +153,11 @@ def _render_reference(side: str, place: float | None, words: str) -> Html:
     )
 
 
-def _render_sample(samples: PerSample, i: int, loss: float, low: float, high: float) -> Html:
+def _render_sample(
+    samples: PerSample, i: int, number: str, place: tuple[float, float, float]
+) -> Html:
+    """A bar; ``place`` is the loss and the ends of the axis."""
+    loss, low, high = place
     known = None
     if samples.classes is not None and samples.probabilities is not None:
         known = tag(
@@ -144,11 +173,11 @@ def _render_sample(samples: PerSample, i: int, loss: float, low: float, high: fl
         bar = Html(
             f'<span class="gm-bar" style="margin-left:{start:g}%;width:{end - start:.4g}%"></span>'
         )
-        number = tag("td", format_number(loss))
+        written = tag("td", number)
     else:
         bar = Html('<span class="gm-bar gm-bad" style="width:100%"></span>')
-        number = tag("td", format_number(loss), class_="gm-bad")
-    return tag("tr", label, tag("td", bar, class_="gm-lane"), number)
+        written = tag("td", number, class_="gm-bad")
+    return tag("tr", label, tag("td", bar, class_="gm-lane"), written)
 
 
 def _explain_samples(samples: PerSample, losses: np.ndarray, run: TapeRun) -> list[str]:

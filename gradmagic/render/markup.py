@@ -6,7 +6,8 @@ import html
 
 from gradmagic.render.lettering import shorten_text
 
-NAME_LENGTH = 60  # characters of a name that are shown
+NAME_LENGTH = 60  # columns of a name that are shown
+STYLED = "display:none"  # the inline style of what is shown only where the style sheet was kept
 
 
 class Html(str):
@@ -58,5 +59,7 @@ def picture(drawing: str, words: str | None = None, **attributes: object) -> Htm
     sheet, where it was kept, shows it again.
     """
     attributes["class_"] = f"gm-svg {attributes.get('class_', '')}".strip()
-    shown = tag("div", Html(drawing), style="display:none", **attributes)
-    return join(shown, tag("p", words, class_="gm-alt") if words else None)
+    shown = tag("div", Html(drawing), style=STYLED, **attributes)
+    if not words:
+        return shown
+    return join(shown, tag("pre" if "\n" in words else "p", words, class_="gm-alt"))

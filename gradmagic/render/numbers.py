@@ -22,12 +22,12 @@ def format_number(value: complex, digits: int = 4) -> str:
         return str(value).replace("-", MINUS)
     if value == 0:
         return "0"
-    if 1e-4 <= abs(value) < 10 ** max(digits, 6):
-        decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-        text = f"{value:.{decimals}f}"
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # after rounding: 0.0099999 is 0.01
+    if -4 <= exponent < max(digits, 6):
+        text = f"{value:.{max(0, digits - 1 - exponent)}f}"
     else:
-        mantissa, exponent = f"{value:.{digits - 2}e}".split("e")
-        text = f"{mantissa}e{int(exponent)}"
+        mantissa, power = f"{value:.{digits - 2}e}".split("e")
+        text = f"{mantissa}e{int(power)}"
     return text.replace("-", MINUS)
 
 

@@ -19,7 +19,7 @@ from gradmagic.render.cells import (
     render_table,
 )
 from gradmagic.render.markup import Html, escape, join, tag
-from gradmagic.render.numbers import format_number
+from gradmagic.render.numbers import MINUS, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -152,8 +152,8 @@ def render_panel(
         return _render_words(summary)
     values = summary.values
     if form == "scalar" and values is not None:
-        number = format_number(values.item(), 6)
-        return tag("p", number, class_=_mark_bad("gm-number", values))
+        bad = None if np.isfinite(values).all() else "gm-bad"
+        return tag("p", tag("span", format_scalar(values), class_=bad), class_="gm-number")
     if form == "table":
         return _render_grid(summary, most, words, marked)
     if form == "tiles" and summary.tiles is not None:
@@ -167,12 +167,16 @@ def render_panel(
         said = _("{tensor}: {rows} rows, {columns} columns").format(
             tensor=words, rows=rows, columns=columns
         )
-        return draw_map(values[None], most, said, width=width, height=height, mark=place)
+        return draw_map(values[None], most, said, cell=(width, height), mark=place)
     return Html("")
 
 
-def _mark_bad(name: str, values: np.ndarray) -> str:
-    return name if np.isfinite(values).all() else f"{name} gm-bad"
+def format_scalar(values: np.ndarray) -> str:
+    """A single number, with no more digits than it needs."""
+    number = values.item()
+    if isinstance(number, complex) or number != number or 0 < abs(number) < 1e-4:
+        return format_number(number)
+    return f"{number:.6g}".replace("-", MINUS).replace("e+", "e")
 
 
 def _render_words(summary: Summary) -> Html:
@@ -224,14 +228,14 @@ def _draw_tiles(summary: Summary, most: float, words: str) -> Html:
     assert summary.tiles is not None
     count, _height, width = summary.tiles.shape
     per_row = 8 if width <= 3 else 6 if width <= 5 else 4
-    cell = min(8, (LEGEND - 4 * (per_row - 1)) // (per_row * width))
+    cell = min(8, LEGEND // (per_row * (width + 1) - 1))
     planes = math.prod(size or 0 for size in summary.shape[2:])
     said = _n(
         "{tensor}: {count} of {total} plane, one for each pair of input and output channel",
         "{tensor}: {count} of {total} planes, one for each pair of input and output channel",
         planes,
     ).format(tensor=words, count=count, total=planes)
-    drawn = draw_map(summary.tiles, most, said, width=cell, height=cell, per_row=per_row)
+    drawn = draw_map(summary.tiles, most, said, cell=(cell, cell), per_row=per_row)
     note = _("{count} of {total} planes").format(count=count, total=planes)
     return join(drawn, tag("p", note, class_="gm-s") if count < planes else None)
 

@@ -25,7 +25,8 @@ def pick_cells(summary: Summary | None, most: int) -> np.ndarray | None:
     if summary is None or summary.layout != "dense" or summary.values is None:
         return None
     values = summary.values
-    if values.ndim > 2 or not 0 < values.size <= most or values.dtype.kind not in "biuf":
+    numeric = values.dtype.kind in "biuf"
+    if not numeric or values.ndim > 2 or not 0 < values.size <= most:
         return None
     cells = np.atleast_2d(values)
     return cells if len(cells) <= MOST_ROWS else None
@@ -70,4 +71,4 @@ def draw_strip(cells: np.ndarray, x: float, middle: float, largest: float) -> st
 
 
 def _style(share: int) -> str:
-    return f' style="--t:{share}"' if 0 < share else ""
+    return f' style="--t:{share}"' if share else ""

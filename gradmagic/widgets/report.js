@@ -1,0 +1,164 @@
+// The live report: puts the static report's HTML on the page and makes tabs of its parts.
+
+/** The parts of a report in the order of their tabs: the class of a part. */
+const PARTS = ["gm-gradients", "gm-loss", "gm-graph", "gm-code"];
+
+let reports = 0; // ids are unique on a page that shows many reports
+
+/**
+ * The tab that a key moves to.
+ * @param {string} key as KeyboardEvent names it
+ * @param {number} at number of the tab that has the focus
+ * @param {number} count number of tabs that are shown
+ * @returns {number | null} null where the key moves nowhere
+ */
+export function moveTab(key, at, count) {
+  switch (key) {
+    case "ArrowRight":
+      return (at + 1) % count;
+    case "ArrowLeft":
+      return (at + count - 1) % count;
+    case "Home":
+      return 0;
+    case "End":
+      return count - 1;
+    default:
+      return null;
+  }
+}
+
+/**
+ * Text as Python reads it: a hyphen for the true minus.
+ * @param {string} text
+ */
+export function plainMinus(text) {
+  return text.replaceAll("\u2212", "-");
+}
+
+/**
+ * The code of its lines.
+ * @param {(string | null)[]} lines
+ */
+export function joinCode(lines) {
+  return lines.map((line) => (line ?? "").trimEnd() + "\n").join("");
+}
+
+/**
+ * @param {string} className
+ * @param {string} text
+ */
+function makeWords(className, text) {
+  const span = document.createElement("span");
+  span.className = className;
+  span.textContent = text;
+  return span;
+}
+
+/**
+ * Puts tabs above the parts of a report.
+ * @param {HTMLElement} report the section with class gm
+ * @param {Record<string, string>} words in the user's language
+ * @param {AbortSignal} signal takes the listeners away
+ */
+function addTabs(report, words, signal) {
+  const panels = PARTS.flatMap((name) => [...report.querySelectorAll(`.gm-panel.${name}`)]);
+  const strip = document.createElement("div");
+  strip.className = "gm-tabs";
+  strip.setAttribute("role", "tablist");
+  strip.setAttribute("aria-label", words.tabs);
+  const number = ++reports;
+  const tabs = panels.map((panel, i) => {
+    const tab = document.createElement("button");
+    tab.type = "button";
+    tab.id = `gm-tab-${number}-${i}`;
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", `gm-panel-${number}-${i}`);
+    tab.textContent = panel.querySelector(".gm-h").textContent;
+    tab.classList.toggle("gm-t-loss", panel.classList.contains("gm-loss"));
+    panel.id = `gm-panel-${number}-${i}`;
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", tab.id);
+    return tab;
+  });
+  if (report.querySelector(".gm-first .gm-loss")) { // where there is room the first tab shows both
+    tabs[0].replaceChildren(
+      makeWords("gm-narrow-words", tabs[0].textContent ?? ""),
+      makeWords("gm-wide-words", words.both),
+    );
+  }
+  strip.append(...tabs);
+  report.querySelector(".gm-panels").before(strip);
+  report.classList.add("gm-tabbed");
+
+  /** @param {number} chosen */
+  const open = (chosen) => {
+    tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-selected", String(i === chosen));
+      tab.tabIndex = i === chosen ? 0 : -1;
+      panels[i].classList.toggle("gm-off", i !== chosen);
+    });
+  };
+  tabs.forEach((tab, i) => {
+    tab.addEventListener("click", () => open(i), { signal });
+    tab.addEventListener("keydown", (event) => {
+      const shown = tabs.filter((other) => other.offsetParent !== null);
+      const next = moveTab(event.key, shown.indexOf(tab), shown.length);
+      if (next === null) return;
+      event.preventDefault();
+      event.stopPropagation(); // the notebook moves between cells by the same keys
+      open(tabs.indexOf(shown[next]));
+      shown[next].focus();
+    }, { signal });
+  });
+  open(0);
+}
+
+/**
+ * A button that copies the code without its line numbers.
+ * @param {HTMLElement} report
+ * @param {Record<string, string>} words in the user's language
+ * @param {AbortSignal} signal
+ */
+function addCopying(report, words, signal) {
+  const listing = report.querySelector(".gm-py");
+  if (!listing) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "gm-copy";
+  button.textContent = words.copy;
+  button.addEventListener("click", async () => {
+    const lines = [...listing.querySelectorAll("code")].map((line) => line.textContent);
+    try {
+      await navigator.clipboard.writeText(joinCode(lines));
+      button.textContent = words.copied;
+    } catch {
+      getSelection()?.selectAllChildren(listing); // no permission: selected, ready for Ctrl+C
+      button.textContent = words.selected;
+    }
+  }, { signal });
+  listing.after(button);
+  report.addEventListener("copy", (event) => {
+    const text = String(getSelection());
+    if (!event.clipboardData || !text.includes("\u2212")) return;
+    event.clipboardData.setData("text/plain", plainMinus(text));
+    event.preventDefault();
+  }, { signal });
+}
+
+/** @param {{model: {get(name: string): any}, el: HTMLElement}} view */
+function render({ model, el }) {
+  const listening = new AbortController();
+  el.classList.add("gm-live");
+  el.innerHTML = model.get("html");
+  const report = el.querySelector(".gm");
+  if (report) {
+    addTabs(report, model.get("words"), listening.signal);
+    addCopying(report, model.get("words"), listening.signal);
+  }
+  return () => {
+    listening.abort();
+    el.replaceChildren();
+  };
+}
+
+export default { render };

@@ -1,0 +1,82 @@
+"""Shared by all tests: TensorFlow imported once and quietly, one IPython shell."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from gradmagic.core.records import TapeRun
+
+    Gradtape = Callable[..., TapeRun]
+
+OPTIONS = {
+    "target": lambda value: f'-t "{value}"',
+    "persistent": lambda value: "--persistent" if value else "",
+    "watch_accessed_variables": lambda value: "" if value else "--no-watch-accessed-variables",
+    "unconnected_gradients": lambda value: f"--unconnected-gradients {value}",
+    "tape": lambda value: f"--tape {value}",
+    "jacobian": lambda value: "--jacobian" if value else "",
+    "hessian": lambda value: "--hessian" if value else "",
+    "graph": lambda value: "" if value else "--no-graph",
+}
+
+
+@pytest.fixture(scope="session")
+def tf() -> Any:
+    """TensorFlow."""
+    import tensorflow
+
+    return tensorflow
+
+
+@pytest.fixture(scope="session")
+def _shell() -> InteractiveShell:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.run_line_magic("load_ext", "gradmagic")
+    return shell
+
+
+@pytest.fixture
+def shell(_shell: InteractiveShell) -> Iterator[InteractiveShell]:
+    """An IPython shell with the extension loaded and an empty namespace."""
+    _shell.reset(new_session=False)
+    if "gradtape" not in _shell.magics_manager.magics["cell"]:
+        _shell.run_line_magic("load_ext", "gradmagic")
+    yield _shell
+    _shell.reset(new_session=False)
+
+
+@pytest.fixture(params=["call", "magic"])
+def gradtape(request: pytest.FixtureRequest, shell: InteractiveShell) -> Gradtape:
+    """``gradtape(body, *sources, names=..., **options)``: as a call, and as the magic.
+
+    Runs ``body`` under the tape with and in ``names``; raises what it raises.
+    """
+    import gradmagic
+
+    if request.param == "call":
+        return gradmagic.gradtape
+
+    def run(body: str, *sources: str, names: dict[str, Any], **options: Any) -> TapeRun:
+        words = [*sources, *(OPTIONS[name](value) for name, value in options.items()), "-q"]
+        before = set(shell.user_ns)
+        shell.user_ns.update(names)
+        result = shell.run_cell(f"%%gradtape {' '.join(words)}\n{body}", silent=True)
+        names.update({k: v for k, v in shell.user_ns.items() if k in names or k not in before})
+        result.raise_error()
+        return gradmagic.last_run()
+
+    return run
