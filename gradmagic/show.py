@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections import OrderedDict
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 MOST_WIDGETS = 100  # open ones in a kernel; the oldest is closed first
 SUFFIXES = (".html", ".txt")
 
-# The static report is an output of its own, and the live one the next. JupyterLab and Notebook 7 keep
-# both; where a notebook is opened again, the live one stays empty. One of the two is shown:
+# The static report is an output of its own, and the live one the next. JupyterLab and Notebook 7
+# keep both; where a notebook is opened again, the live one stays empty. One of the two is shown.
+# The static one waits for the live one, so that it neither flashes up nor makes Notebook 7 take the
+# output for one so long that it must scroll.
 _ONE_OF_BOTH = """
 .jp-OutputArea-child:has(.gm-static):has(+ .jp-OutputArea-child .gm-live),
-.jp-OutputArea-child:has(.gm-static) + .jp-OutputArea-child:has(> .jupyter-widgets):not(:has(> .jupyter-widgets > *))
+.jp-OutputArea-child:has(.gm-static)
+  + .jp-OutputArea-child:has(> .jupyter-widgets):not(:has(> .jupyter-widgets > *))
 { display: none; }
+@media screen { .gm-waiting { animation: gm-wait .6s step-end; } }
+@keyframes gm-wait { from { max-height: 0; overflow: hidden; } }
 """
 
 _widgets: OrderedDict[str, ReportWidget] = OrderedDict()
@@ -47,7 +53,7 @@ def show_run(run: TapeRun, *, static: bool = False, key: str | None = None) -> N
     """
     shell = _find_kernel_shell()
     if shell is None:
-        print(render_text(run))  # noqa: T201
+        print(render_text(run), end="")  # noqa: T201
         return
     html = render_html(run)
     together = _shows_one_output(shell)
@@ -109,15 +115,15 @@ def _find_kernel_shell() -> Any:
 
 
 def _shows_one_output(shell: Any) -> bool:
-    """Whether the front-end needs both reports in one output: VS Code and Colab have other pages."""
+    """Whether both reports must be one output: the pages of VS Code and Colab are others."""
     in_code = "__vsc_ipynb_file__" in getattr(shell, "user_ns", {})
     in_code = in_code or any(name in os.environ for name in ("VSCODE_PID", "VSCODE_CWD"))
     return in_code or "google.colab" in sys.modules
 
 
 def _wrap_static(html: str, *, alone: bool) -> str:
-    rules = None if alone else tag("style", Html(_ONE_OF_BOTH.strip().replace("\n", " ")))
-    return tag("div", rules, Html(html), class_="gm-static")
+    rules = None if alone else tag("style", Html(" ".join(_ONE_OF_BOTH.split())))
+    return tag("div", rules, Html(html), class_="gm-static" if alone else "gm-static gm-waiting")
 
 
 def _make_live(html: str, key: str | None) -> dict[str, Any]:
@@ -142,6 +148,7 @@ def _close_widget(key: str) -> None:
         widget.close()
 
 
+@functools.cache
 def _enable_colab() -> None:
     """Colab shows widgets of other packages once its own manager for them is on."""
     if "google.colab" in sys.modules:
@@ -153,4 +160,4 @@ def _enable_colab() -> None:
 def _publish(bundle: dict[str, Any]) -> None:
     from IPython.display import display
 
-    display(bundle, raw=True)  # type: ignore[no-untyped-call]
+    display(bundle, raw=True)

@@ -557,6 +557,11 @@ def seed(tf: Any) -> None:
     random.seed(5)
 
 
+def run_text(text: str, names: dict[str, Any]) -> None:
+    """Run Python text, without the ``__future__`` imports of this file."""
+    exec(compile(text, "<by hand>", "exec", dont_inherit=True), names)
+
+
 def find_leaves(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [leaf for key in value for leaf in find_leaves(f"{name}[{key!r}]", value[key])]
@@ -595,7 +600,7 @@ def run_block(tf: Any, program: Program, names: dict[str, Any]) -> list[list[Any
                 tape.watch(tensor)
 
     names["keep"] = keep
-    exec(write_block(program), names)
+    run_text(write_block(program), names)
     del names["keep"]
     flat = [leaf for s in program.sources for leaf, _ in find_leaves(s, eval(s, names))]
     return [versions[leaf] for leaf in flat]
@@ -659,7 +664,7 @@ COMMON = {
 }
 
 
-@settings(max_examples=220, **COMMON)
+@settings(max_examples=160, **COMMON)
 @given(program=programs())
 def test_numbers_and_names_are_those_of_the_hand_written_block(tf, program):
     """Gradients, the target, all values left behind and their names."""
@@ -671,7 +676,7 @@ def test_numbers_and_names_are_those_of_the_hand_written_block(tf, program):
     assert freeze_names(names) == freeze_names(by_hand)
 
 
-@settings(max_examples=25, **COMMON)
+@settings(max_examples=15, **COMMON)
 @given(program=programs())
 def test_the_magic_gives_the_same(tf, program, gradtape, shell):
     """As a magic too (and as a call), the gradients and the names are those of the block."""
@@ -683,7 +688,7 @@ def test_the_magic_gives_the_same(tf, program, gradtape, shell):
     assert freeze_names(names) == freeze_names(by_hand)
 
 
-@settings(max_examples=150, **COMMON)
+@settings(max_examples=120, **COMMON)
 @given(program=programs())
 def test_the_pasted_program_gives_the_same(tf, program):
     """``run.code`` in a new namespace: the same gradients, and values of the cell's names."""
@@ -691,13 +696,13 @@ def test_the_pasted_program_gives_the_same(tf, program):
     pasted = make_names(tf)
     seed(tf)
     note(run.code)
-    exec(run.code, pasted)
+    run_text(run.code, pasted)
     assert freeze(tf.nest.flatten(pasted["grads"])) == freeze(grads)
     added = set(pasted) - set(names)
     assert freeze_names(pasted, *added) == freeze_names(names)
 
 
-@settings(max_examples=80, **COMMON)
+@settings(max_examples=50, **COMMON)
 @given(program=programs(ending="loss"))
 def test_a_following_gradient_call_gives_the_same(tf, program):
     """``tape`` is unused: ``tape.gradient(loss, sources)`` as after the hand-written block."""
@@ -722,7 +727,7 @@ def read_random_state(tf: Any) -> Any:
     ]
 
 
-@settings(max_examples=60, **COMMON)
+@settings(max_examples=40, **COMMON)
 @given(program=programs(), graph=st.booleans())
 def test_no_random_state_is_consumed(tf, program, graph):
     """What is drawn after the cell, by TensorFlow, NumPy and Python, is what the block leaves."""
@@ -736,7 +741,7 @@ def test_no_random_state_is_consumed(tf, program, graph):
     assert after == read_random_state(tf)
 
 
-@settings(max_examples=25, **COMMON)
+@settings(max_examples=60, **COMMON)
 @given(program=programs(smooth=True, ending="loss"))
 def test_gradients_are_finite_differences(tf, program):
     """In float64, of smooth programs, along a random direction of each source."""
@@ -749,7 +754,7 @@ def test_gradients_are_finite_differences(tf, program):
         own = make_names(tf, "float64")
         own[name] = own[name].assign_add(step) if name == "v" else own[name] + step
         own["tape"] = tf.GradientTape()
-        exec(program.cell, own)
+        run_text(program.cell, own)
         return float(tf.reduce_sum(own["loss"]))
 
     for name, grad in zip(program.sources, names["grads"], strict=True):
@@ -903,11 +908,11 @@ def test_corners(tf, name, pasted):
     """Bindings that need care: the gradients of the run, and of the program to paste."""
     cell, sources, block, asked = CORNERS[name]
     by_hand = make_names(tf)
-    exec(f"with tf.GradientTape() as tape:{block}\ngrads = tape.gradient(loss, [{asked}])", by_hand)
+    run_text(f"with tf.GradientTape() as tape:{block}\ngrads = tape.gradient(loss, [{asked}])", by_hand)
     names = make_names(tf)
     run = gradmagic.gradtape(cell, *sources.split(), names=names)
     if pasted:
         names = make_names(tf)
-        exec(run.code, names)
+        run_text(run.code, names)
     assert freeze(tf.nest.flatten(names["grads"])) == freeze(by_hand["grads"])
     assert freeze(names["loss"]) == freeze(by_hand["loss"])

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from gradmagic.core.recorder import CellTape
 
+# A cell that uses these can bind names that cannot be read from its code.
+_UNFORESEEABLE = frozenset({"exec", "locals", "globals", "vars", "get_ipython"})
+
 COMPOSITES = (tf.RaggedTensor, tf.SparseTensor, tf.IndexedSlices)
 
 
@@ -166,6 +169,8 @@ class Sources:
 
         ``made`` are the names that the cell can bind, ``mentioned`` all those in it.
         """
+        if mentioned & _UNFORESEEABLE or "*" in made:
+            return
         for text, root in self.roots.items():
             if root not in self._names and root not in made:
                 known = {n for n, v in self._names.items() if not n.startswith("_") and is_source(v)}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 LEGEND = 196  # width of a colour scale, and the most that a picture of cells takes
+WIDE = 3  # columns of a table with wide cells
 LEVELS = 12  # steps of tint in a picture; a table has 100
 
 
@@ -75,7 +76,7 @@ def render_table(
     head = join(*(tag("th", label, scope="col") for label in columns))
     lines = [f"<thead><tr><td></td>{head}</tr></thead><tbody>"]
     lines += render_rows(values, most, rows=rows, marked=marked)
-    narrow = " gm-many" if values.shape[1] > 4 else ""
+    narrow = " gm-many" if values.shape[1] > WIDE else ""
     return tag("table", Html("".join(lines) + "</tbody>"), class_=f"gm-t{narrow}", aria_label=words)
 
 
@@ -109,8 +110,11 @@ def render_legend(most: float, value: np.ndarray | None, gradient: np.ndarray | 
     """The colour scale from -most to most, with a tick for each value above and gradient below."""
     if not most:
         return Html("")
-    whole = all(v is None or v.dtype.kind in "iu" for v in (value, gradient))
-    low, high = (f"{MINUS}{most:g}", f"{most:g}") if whole else format_column([-most, most])
+    known = [array for array in (value, gradient) if array is not None]
+    if known and all(array.dtype.kind in "iu" for array in known):
+        low, high = f"{MINUS}{most:g}", f"{most:g}"
+    else:
+        low, high = format_column([-most, most])
     ends = low, "0", high
     words = _(
         "Colour scale from {low} to {high}; ticks above it are values, ticks below it gradients."
@@ -127,7 +131,8 @@ def render_legend(most: float, value: np.ndarray | None, gradient: np.ndarray | 
     drawing = (
         f'<svg class="gm-scale" width="{LEGEND}" height="34" role="img" '
         f'aria-label="{escape(words)}"><path class="gm-tick" d="{_draw_ticks(value, most, 0)}"/>'
-        f'<path class="gm-tick gm-g" d="{_draw_ticks(gradient, most, 15)}"/>{left}{zero}{right}</svg>'
+        f'<path class="gm-tick gm-g" d="{_draw_ticks(gradient, most, 15)}"/>'
+        f"{left}{zero}{right}</svg>"
     )
     return picture(drawing, class_="gm-legend")
 

@@ -116,6 +116,6 @@ def _rule_blocks(table: Html, starts: list[int]) -> Html:
         for start in starts:
             if start + 1 < len(cells):
                 cells[start + 1] = f"gm-left {cells[start + 1]}"
-        opened = '<tr class="gm-over">' if row - 1 in starts else "<tr>"
-        ruled.append(('<td class="'.join(cells)) if row == 0 else opened + '<td class="'.join(cells))
+        opened = "" if row == 0 else '<tr class="gm-over">' if row - 1 in starts else "<tr>"
+        ruled.append(opened + '<td class="'.join(cells))
     return Html(f"{head}<tbody>{''.join(ruled)}")

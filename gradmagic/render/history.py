@@ -24,9 +24,10 @@ def render_history(run: TapeRun) -> Html:
     """A small chart of ``run.history``, and what it says."""
     history = [_make_real(number) for number in run.history]
     words = explain_history(history)
+    title = _("{target} over this cell's runs").format(target=name_target(run.target))
     return tag(
         "div",
-        tag("p", _("{target} over this cell's runs").format(target=name_target(run.target)), class_="gm-s"),
+        tag("p", title, class_="gm-s"),
         picture(_draw_history(history)),
         tag("p", words, class_="gm-say"),
         class_="gm-part",
@@ -39,12 +40,12 @@ def _make_real(number: complex) -> float:
 
 def explain_history(history: Sequence[float]) -> str:
     """The last run against the one before, and the lowest of all."""
-    if len(history) == 1:
+    if len(history) == 1 and math.isfinite(history[0]):
         return _(
             "This is the first run, so there is one dot. "
             "Run the cell again and each new value joins it."
         )
-    last, before = history[-1], history[-2]
+    last, before = history[-1], history[-2] if len(history) > 1 else math.nan
     if not math.isfinite(last):
         return _("Run {run} gave {number}, no finite number.").format(
             run=len(history), number=format_number(last)

@@ -14,15 +14,22 @@ from gradmagic.render.loss import render_loss
 from gradmagic.render.markup import STYLED, Html, fill, join, picture, shorten, tag
 from gradmagic.render.names import name_derivative, total_target
 from gradmagic.render.numbers import format_number
-from gradmagic.render.sentences import count_gradients, describe_time, explain_sum, explain_target
+from gradmagic.render.sentences import (
+    MESSAGE,
+    count_gradients,
+    describe_time,
+    explain_sum,
+    explain_target,
+)
 from gradmagic.render.source import render_fix
 
 if TYPE_CHECKING:
     from gradmagic.core.records import Graph, TapeRun
 
 LIMIT = 132_000  # bytes of a report as it is sent; two of them and their texts stay under 300 kB
-CODE_LENGTH = 12_000  # characters of code shown
+CODE_BYTES = 16_000  # of the code that is shown
 NOTES = 8  # diagnoses shown
+NOTE_BYTES = 8_000  # and what they may take
 UNFOLDED = 80  # ops of a graph that is also drawn in full
 
 
@@ -75,7 +82,7 @@ def load_style() -> str:
     folder = Path(__file__).parent
     sheets = [folder / "report.css", folder / "graph.css"]
     text = "\n".join(sheet.read_text("utf-8") for sheet in sheets if sheet.exists())
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"\s+", " ", text)
     return re.sub(r"\s*([{};,])\s*", r"\1", text).strip()
 
@@ -104,9 +111,7 @@ def render_header(run: TapeRun) -> Html:
         role="heading",
         aria_level="3",
     )
-    why = fill(
-        explain_target(target), name=tag("code", shorten(target.name, 40)), line=target.line
-    )
+    why = fill(explain_target(target), name=tag("code", shorten(target.name, 40)), line=target.line)
     meta = tag("p", tag("span", why), " ", tag("span", describe_time(run)), class_="gm-meta")
     summed = explain_sum(target)
     return join(head, meta, tag("p", summed, class_="gm-say") if summed else None)
@@ -116,52 +121,57 @@ def render_notes(run: TapeRun, shown_sources: int) -> Html | None:
     """What needs attention and is not said at a source's own place."""
     shown = {gradient.name for gradient in run.gradients[:shown_sources]}
     elsewhere = [d for d in run.diagnoses if d.subject not in shown]
-    items = [
-        tag(
-            "li",
-            tag("span", diagnosis.message[:1000]),
-            render_fix(diagnosis) if diagnosis.fix else None,
-        )
-        for diagnosis in elsewhere[:NOTES]
-    ]
+    items: list[Html] = []
+    used = 0
+    for diagnosis in elsewhere[:NOTES]:
+        said = tag("span", diagnosis.message[:MESSAGE])
+        item = tag("li", said, render_fix(diagnosis) if diagnosis.fix else None)
+        used += _measure(item)
+        if items and used > NOTE_BYTES:
+            break
+        items.append(item)
+    left = len(elsewhere) - len(items)
     items += [tag("li", tag("span", text)) for text in count_gradients(run)]
-    left = len(elsewhere) - NOTES
-    if left > 0:
-        text = _n("{count} more: ", "{count} more: ", left).format(count=left)
-        items.append(tag("li", tag("span", text + "gradmagic.last_run().diagnoses")))
+    if left:
+        more = _n(
+            "{count} more is in gradmagic.last_run().diagnoses.",
+            "{count} more are in gradmagic.last_run().diagnoses.",
+            left,
+        )
+        items.append(tag("li", tag("span", more.format(count=left))))
     return tag("ul", *items, class_="gm-alerts", aria_label=_("Notes")) if items else None
 
 
 def render_graph(graph: Graph, room: int) -> Html:
     """The graph folded, and unfolded on a click where it is small; ``room`` is in bytes."""
-    from gradmagic.core.graph import describe_folding, view
+    from gradmagic.core.graph import describe_folding, view  # brings TensorFlow along
     from gradmagic.render.graph import describe_graph, draw_graph, draw_key
 
     if not graph.nodes:
         return tag("p", _("No op was recorded."))
     folded = view(graph)
-    drawn, words = draw_graph(folded), describe_graph(folded)
-    key, note = draw_key(folded), describe_folding(graph)
-    missing = _say_missing(graph)
-    parts: list[object] = []
-    room -= 2 * _measure(words) + 2000
-    fits = _measure(drawn) + _measure(key) < room
-    if fits:
-        room -= _measure(drawn) + _measure(key)
-        parts += [picture(key, class_="gm-keys"), picture(drawn, words, class_="gm-flow")]
-    else:
-        parts.append(tag("p", _("This graph is too large to be drawn here. Its ops:")))
-        parts.append(tag("pre", words[: max(0, room - 2000)], class_="gm-listing"))
-    if fits and len(folded.nodes) < len(graph.nodes) <= UNFOLDED:
-        full = draw_graph(graph)
-        if _measure(full) + 500 < room:
+    words = describe_graph(folded)[: max(0, room // 3)]
+    notes = [
+        tag("p", text, class_="gm-s gm-folding")
+        for text in (describe_folding(graph), _say_missing(graph))
+        if text
+    ]
+    try:
+        drawn = picture(draw_graph(folded), words, class_="gm-flow")
+        parts = [picture(draw_key(folded), class_="gm-keys"), drawn]
+        said = _("This graph is too large to be drawn here. Its ops:")
+    except Exception as error:  # the cell ran well: its report must not fail with a drawing
+        parts, said = [], _("The graph could not be drawn: {error}").format(error=str(error)[:200])
+    left = room - sum(_measure(part) for part in (*parts, *notes))
+    if not parts or left < 0:
+        return join(tag("p", said), tag("pre", words, class_="gm-listing"), *notes)
+    if len(folded.nodes) < len(graph.nodes) <= UNFOLDED:
+        full = picture(draw_graph(view(graph, unfolded=True)), class_="gm-flow")
+        if _measure(full) + 500 < left:
             ops = _n("All {count} op", "All {count} ops", graph.ops).format(count=graph.ops)
-            unfolded = picture(full, class_="gm-flow")
-            parts.append(
-                tag("details", tag("summary", ops), unfolded, class_="gm-all", style=STYLED)
-            )
-    parts += [tag("p", text, class_="gm-s gm-folding") for text in (note, missing) if text]
-    return join(*parts)
+            inside = (tag("summary", ops), full)
+            parts.append(tag("details", *inside, class_="gm-all", style=STYLED))
+    return join(*parts, *notes)
 
 
 def _say_missing(graph: Graph) -> str:
@@ -178,11 +188,12 @@ def render_code(run: TapeRun) -> Html:
     """The plain with-block: the cell's own lines by number, the added ones with a plus."""
     lines, used = [], 0
     for line in run.lines:
-        used += len(line.text) + 60
-        if used > CODE_LENGTH:
-            break
         number = "+" if line.number is None else str(line.number)
-        lines.append(tag("span", tag("i", number), " ", tag("code", line.text or " ")))
+        shown = tag("span", tag("i", number), " ", tag("code", line.text or " "))
+        used += _measure(shown)
+        if used > CODE_BYTES:
+            break
+        lines.append(shown)
     left = len(run.lines) - len(lines)
     more = _n(
         "{count} more line is left out; gradmagic.last_run().code has all.",

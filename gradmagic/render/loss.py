@@ -1,4 +1,4 @@
-"""The report's part on the loss: its value, the samples' losses, and how it changed over re-runs."""
+"""The report's part on the loss: its value, the samples' losses, its history over re-runs."""
 
 from __future__ import annotations
 
@@ -83,9 +83,10 @@ def render_samples(samples: PerSample, run: TapeRun) -> Html:
         _render_sample(samples, i, number, (float(losses[i]), low, high))
         for i, number in enumerate(numbers)
     ]
+    over = _render_reference("over", mean, _name_mean(samples))
     table = tag(
         "table",
-        tag("tbody", _render_reference("over", mean, _name_mean(samples)), *rows, _render_guess(samples, guess)),
+        tag("tbody", over, *rows, _render_guess(samples, guess)),
         class_="gm-bars gm-dense" if len(losses) > 4 else "gm-bars",
         style=lines,
         aria_label=_("per-sample loss"),

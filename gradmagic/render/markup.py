@@ -31,8 +31,8 @@ def tag(name: str, *children: object, **attributes: object) -> Html:
     for key, value in attributes.items():
         if value is None:
             continue
-        key = key.rstrip("_").replace("_", "-")
-        opened += f" {key}" if value is True else f' {key}="{escape(value)}"'
+        written = key.rstrip("_").replace("_", "-")
+        opened += f" {written}" if value is True else f' {written}="{escape(value)}"'
     return Html(f"<{opened}>{join(*children)}</{name}>")
 
 
@@ -54,9 +54,9 @@ def shorten(name: str, length: int = NAME_LENGTH) -> str:
 def picture(drawing: str, words: str | None = None, **attributes: object) -> Html:
     """An inline SVG, and words that are shown only where the SVG is not.
 
-    JupyterLab strips the style sheet and ``<svg>`` from a notebook that it does not trust, but keeps
-    the text inside the SVG, which means nothing by itself. The inline style hides it there; the style
-    sheet, where it was kept, shows it again.
+    JupyterLab strips the style sheet and ``<svg>`` from a notebook that it does not trust, but
+    keeps the text inside the SVG, which means nothing by itself. The inline style hides it there;
+    the style sheet, where it was kept, shows it again.
     """
     attributes["class_"] = f"gm-svg {attributes.get('class_', '')}".strip()
     shown = tag("div", Html(drawing), style=STYLED, **attributes)

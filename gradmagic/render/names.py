@@ -97,7 +97,7 @@ def format_shape(shape: tuple[int | None, ...]) -> str:
 
 
 def describe_statistics(summary: Summary) -> list[tuple[str, str]]:
-    """Names and numbers: norm, mean, min, max, share of zeros, count of NaN and infinite entries."""
+    """Names and numbers: norm, mean, min, max, share of zeros, counts of NaN and infinities."""
     magnitude = summary.dtype.startswith("complex")
     names = (
         (_("norm"), _("mean size"), _("min size"), _("max size"))

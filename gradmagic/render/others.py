@@ -31,7 +31,8 @@ def render_others(others: tuple[Gradient, ...], before: int) -> Html:
             break
         rows.append(row)
     left = len(others) - len(rows)
-    names = (_("source"), _("shape"), _("norm of value"), _("norm of gradient"), "", _("zeros"), "NaN")
+    norms_of = _("norm of value"), _("norm of gradient")
+    names = (_("source"), _("shape"), *norms_of, "", _("zeros"), "NaN")
     head = tag("tr", *(tag("th", name, scope="col") if name else tag("td") for name in names))
     title = _n("{count} further source", "{count} further sources", len(others)) if before else ""
     note = _(
@@ -84,5 +85,3 @@ def _measure_bar(norm: float, scale: tuple[float, float]) -> int:
     low, high = (math.log10(end) for end in scale)
     share = (math.log10(norm) - low) / (high - low) if high > low else 1.0
     return round(4 + 60 * share)
-
-

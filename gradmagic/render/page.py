@@ -21,7 +21,8 @@ body > .gm { max-width: 1200px; margin: 0 auto; }
   body { background: #111; }
   body > .gm {
     --gm-ink1: #fff; --gm-ink2: #b3b3b3; --gm-rule: #424242; --gm-paper: #111; --gm-brand: #64b5f6;
-    --gm-grad: #f48cbb; --gm-pos: #2f6f3a; --gm-neg: #6a4a8c; --gm-zero: #262626; --gm-fill: #727272;
+    --gm-grad: #f48cbb; --gm-pos: #2f6f3a; --gm-neg: #6a4a8c; --gm-zero: #262626;
+    --gm-fill: #727272;
   }
 }
 @media print { body { padding: 0; } }

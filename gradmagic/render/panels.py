@@ -13,6 +13,7 @@ from gradmagic.core.records import Histogram
 from gradmagic.core.summary import BINS, format_index
 from gradmagic.render.cells import (
     LEGEND,
+    WIDE,
     draw_map,
     format_word,
     render_rows,
@@ -174,7 +175,7 @@ def render_panel(
 def format_scalar(values: np.ndarray) -> str:
     """A single number, with no more digits than it needs."""
     number = values.item()
-    if isinstance(number, complex) or number != number or 0 < abs(number) < 1e-4:
+    if isinstance(number, complex) or math.isnan(number) or 0 < abs(number) < 1e-4:
         return format_number(number)
     return f"{number:.6g}".replace("-", MINUS).replace("e+", "e")
 
@@ -209,7 +210,7 @@ def _render_grid(
         span = f'<th colspan="{columns + 1}" scope="rowgroup">{escape(title)}</th>'
         body = render_rows(grid.planes[plane], most, rows=grid.rows, marked=here)
         lines.append(f'<tbody><tr class="gm-slice">{span}</tr>{"".join(body)}</tbody>')
-    narrow = " gm-many" if columns > 4 else ""
+    narrow = " gm-many" if columns > WIDE else ""
     return tag("table", Html("".join(lines)), class_=f"gm-t{narrow}", aria_label=words)
 
 
@@ -251,5 +252,3 @@ def find_histogram(summary: Summary) -> Histogram | None:
     finite = sizes[np.isfinite(sizes)].astype(np.float64)
     counts, edges = np.histogram(finite, BINS, (low, high))
     return Histogram(counts, edges)
-
-

@@ -30,7 +30,7 @@ def draw_histograms(panels: Sequence[Histogram], words: str) -> str:
     Returns
     -------
     str
-        An ``<svg>`` of ``WIDTH`` pixels a panel: no script, no ids, no fonts, colours as CSS variables.
+        An ``<svg>`` of ``WIDTH`` pixels a panel: no script, ids or fonts; colours as CSS variables.
     """
     import matplotlib as mpl  # 0.7 s the first time
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -71,7 +71,7 @@ def _strip_svg(drawn: str, width: int, words: str) -> str:
 
 def _shorten_path(data: str) -> str:
     """Steps need only horizontal and vertical lines: ``M0 64V20.9H4.1V29.3``."""
-    short, before = "", (None, None)
+    short, before = "", ("", "")
     for command, *place in re.findall(r"([MLz])\s*(?:([-\d.e]+) ([-\d.e]+))?", data):
         if command == "z":
             short += "z"

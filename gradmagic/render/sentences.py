@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gradmagic.core.records import Gradient, Summary, TapeRun, Target
 
 STEP = 0.01  # by how much a sentence raises an entry
+MESSAGE = 600  # characters of a diagnosis that are shown
 
 
 def explain_target(target: Target) -> str:
@@ -71,7 +72,7 @@ def describe_time(run: TapeRun) -> str:
 
 def explain_gradient(run: TapeRun, gradient: Gradient) -> list[str]:
     """What a student can read off this gradient, a sentence or two."""
-    said = [diagnosis.message for diagnosis in run.diagnoses if diagnosis.subject == gradient.name]
+    said = [d.message[:MESSAGE] for d in run.diagnoses if d.subject == gradient.name]
     summary = gradient.gradient
     if summary is None:
         return said or [_explain_none(run, gradient)]
@@ -90,8 +91,8 @@ def explain_gradient(run: TapeRun, gradient: Gradient) -> list[str]:
     elif summary.dtype.startswith("complex"):
         sentences.append(
             _(
-                "Complex: the real part of a gradient's entry says how {cost} changes with the real "
-                "part of the source's entry, the imaginary part how it changes with the imaginary one."
+                "Complex: the real part of a gradient's entry says how {cost} changes with the "
+                "real part of the source's entry, the imaginary part how with the imaginary one."
             ).format(cost=name_cost(run.target))
         )
     elif summary.largest is not None and summary.largest[1]:
@@ -175,12 +176,14 @@ def _explain_largest(run: TapeRun, gradient: Gradient, summary: Summary) -> str:
         else _("Raise {entry} by {step} and {cost} falls by about {change}")
     ).format(**words)
     if _is_uniform(summary):
-        same = (
-            _("Raise any entry of {name} by {step} and {cost} rises by about {change}: all alike.")
+        alike = (
+            _("Raise any entry of {name} by {step} and {cost} rises by about {change}, all alike.")
             if slope > 0
-            else _("Raise any entry of {name} by {step} and {cost} falls by about {change}: all alike.")
-        ).format(**words)
-        return f"{same} {_advise_descent(words['name'], slope)}"
+            else _(
+                "Raise any entry of {name} by {step} and {cost} falls by about {change}, all alike."
+            )
+        )
+        return f"{alike.format(**words)} {_advise_descent(words['name'], slope)}"
     equal = len(find_largest(summary)) - 1
     if summary.size == 1:
         last = ""

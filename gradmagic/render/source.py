@@ -17,7 +17,7 @@ from gradmagic.render.names import (
 )
 from gradmagic.render.numbers import format_number
 from gradmagic.render.panels import arrange, choose_form, find_histogram, render_panel
-from gradmagic.render.sentences import explain_binding, explain_gradient
+from gradmagic.render.sentences import MESSAGE, explain_binding, explain_gradient
 
 if TYPE_CHECKING:
     from gradmagic.core.records import Diagnosis, Gradient, Histogram, Summary, TapeRun
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 MARKED = 12  # entries of equal size that are outlined
 SIDE_BY_SIDE = 4  # columns of tables that stand beside each other
-BROAD = 10  # columns beyond which a table takes the report's whole width
+BROAD = 6  # columns beyond which tables need more than half of a common page
+NAME = 12  # characters of a name that is repeated beside the largest entry
 TINTED: frozenset[Form] = frozenset({"table", "map", "tiles"})
 LARGE: frozenset[Form] = frozenset({"histogram", "map", "tiles"})
 
@@ -48,7 +49,7 @@ def render_source(run: TapeRun, gradient: Gradient) -> Html:
         *(tag("p", sentence, class_="gm-say") for sentence in sentences if sentence),
         *(render_fix(diagnosis) for diagnosis in fixes),
         render_jacobian(gradient, run) if gradient.jacobian is not None else None,
-        class_="gm-src gm-wider" if _count_columns(gradient) > BROAD else "gm-src",
+        class_="gm-src gm-wider" if _is_broad(gradient) else "gm-src",
     )
 
 
@@ -58,7 +59,7 @@ def render_fix(diagnosis: Diagnosis) -> Html:
         "div",
         tag("span", _("type instead"), class_="gm-s"),
         " ",
-        tag("pre", tag("code", diagnosis.fix[:2000])),
+        tag("pre", tag("code", diagnosis.fix[:MESSAGE])),
         class_="gm-fix",
     )
 
@@ -75,7 +76,10 @@ def _render_pair(run: TapeRun, gradient: Gradient) -> Html:
     marked = find_largest(result)[:MARKED] if result is not None and result.size > 1 else []
     histograms = [find_histogram(s) for s in (value, result) if s is not None]
     both = forms == ("histogram", "histogram") and all(histograms)
-    below = (_render_below_value(gradient, forms, most), _render_below_gradient(gradient, forms[1]))
+    below = (
+        _render_below_value(gradient, forms, most),
+        _render_below_gradient(gradient, forms, most),
+    )
     if both:  # one picture holds the two
         words = _("Histograms of value and gradient of {name}.").format(name=name)
         picture_of_both = tag("div", _draw(histograms, words), class_="gm-both")
@@ -99,6 +103,13 @@ def _count_columns(gradient: Gradient) -> int:
     """Columns of the wider one of the two tables."""
     grids = [arrange(s) for s in (gradient.value, gradient.gradient) if s is not None]
     return max((grid.planes.shape[2] for grid in grids if grid is not None), default=0)
+
+
+def _is_broad(gradient: Gradient) -> bool:
+    """Whether the loss should not stand beside this source where the page is narrow."""
+    jacobian = gradient.jacobian
+    columns = 0 if jacobian is None else jacobian.size // max(1, jacobian.shape[0] or 1)
+    return max(_count_columns(gradient), columns) > BROAD
 
 
 def _caption_value(value: Summary | None) -> str:
@@ -165,22 +176,27 @@ def _render_below_value(gradient: Gradient, forms: tuple[Form, Form], most: floa
     """The scale that value and gradient share, and the value's statistics where it is large."""
     value, result = gradient.value, gradient.gradient
     legend = None
-    if TINTED & set(forms):
-        legend = render_legend(
-            most,
-            value.values if value is not None and forms[0] in TINTED else None,
-            result.values if result is not None and forms[1] in TINTED else None,
-        )
+    if forms[0] in TINTED and value is not None:
+        shared = result.values if result is not None and forms[1] in TINTED else None
+        legend = render_legend(most, value.values, shared)
     statistics = None
     if value is not None and forms[0] in LARGE:
         statistics = render_statistics(describe_statistics(value))
     return join(legend, statistics)
 
 
-def _render_below_gradient(gradient: Gradient, form: Form) -> Html:
-    result = gradient.gradient
-    if result is None or result.norm is None and form not in LARGE | {"table"}:
+def _render_below_gradient(gradient: Gradient, forms: tuple[Form, Form], most: float) -> Html:
+    """The gradient's largest entry and statistics, and its scale where the value needs none."""
+    result, form = gradient.gradient, forms[1]
+    if result is None:
         return Html("")
+    legend = None
+    if form in TINTED and forms[0] not in TINTED:
+        legend = render_legend(most, None, result.values)
+    return join(legend, _render_numbers(gradient, result, form))
+
+
+def _render_numbers(gradient: Gradient, result: Summary, form: Form) -> Html:
     largest = _name_largest(gradient, result)
     if form in LARGE:
         statistics = render_statistics(describe_statistics(result), gradient=True)
@@ -202,4 +218,6 @@ def _name_largest(gradient: Gradient, result: Summary) -> list[tuple[str, str]]:
     entry = name_entry(gradient, result.largest[0])
     if entry is None:
         return [(_("largest"), number)]
+    if len(gradient.name) > NAME:  # it stands above, and there is little room here
+        entry = entry[len(shorten(gradient.name)) :]
     return [(_("largest"), _("{number} at {entry}").format(number=number, entry=entry))]

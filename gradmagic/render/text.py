@@ -5,8 +5,6 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gradmagic.core.i18n import _, _n
 from gradmagic.render.cells import format_cells, format_word
 from gradmagic.render.gradients import count_full
@@ -23,6 +21,7 @@ from gradmagic.render.names import (
 from gradmagic.render.numbers import MINUS, format_number
 from gradmagic.render.panels import choose_form, format_scalar
 from gradmagic.render.sentences import (
+    MESSAGE,
     count_gradients,
     describe_time,
     explain_binding,
@@ -33,6 +32,8 @@ from gradmagic.render.sentences import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import numpy as np
 
     from gradmagic.core.records import Diagnosis, Gradient, Graph, Summary, TapeRun
 
@@ -108,7 +109,7 @@ def _write_notes(run: TapeRun) -> list[str]:
     beside = {gradient.name for gradient in run.gradients[: count_full(run)]}
     lines = []
     for diagnosis in [d for d in run.diagnoses if d.subject not in beside][:DIAGNOSES]:
-        lines += _wrap(f"! {diagnosis.message[:1000]}", "")
+        lines += _wrap(f"! {diagnosis.message[:MESSAGE]}", "")
         lines += _write_fix(diagnosis)
     for text in count_gradients(run):
         lines += _wrap(f"! {text}", "")
@@ -118,7 +119,7 @@ def _write_notes(run: TapeRun) -> list[str]:
 def _write_fix(diagnosis: Diagnosis) -> list[str]:
     if not diagnosis.fix:
         return []
-    code = [INDENT * 2 + line for line in diagnosis.fix[:2000].splitlines()]
+    code = [INDENT * 2 + line for line in diagnosis.fix[:MESSAGE].splitlines()]
     return [INDENT + _("type instead:"), *code]
 
 
@@ -237,8 +238,9 @@ def _write_hessian(run: TapeRun) -> list[str]:
         return []
     names = ", ".join(shorten(name, 30) for name in run.hessian.names)
     matrix = run.hessian.matrix
-    lines = _wrap(_("Hessian over {names}, {shape}").format(names=names, shape=list(matrix.shape)), "")
-    if 0 < matrix.size and matrix.shape[0] <= 10:
+    title = _("Hessian over {names}, {shape}").format(names=names, shape=list(matrix.shape))
+    lines = _wrap(title, "")
+    if matrix.size and matrix.shape[0] <= 10:
         lines += [INDENT + line for line in _write_array(matrix)]
     return lines
 

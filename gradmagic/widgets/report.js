@@ -3,8 +3,6 @@
 /** The parts of a report in the order of their tabs: the class of a part. */
 const PARTS = ["gm-gradients", "gm-loss", "gm-graph", "gm-code"];
 
-let reports = 0; // ids are unique on a page that shows many reports
-
 /**
  * The tab that a key moves to.
  * @param {string} key as KeyboardEvent names it
@@ -66,7 +64,8 @@ function addTabs(report, words, signal) {
   strip.className = "gm-tabs";
   strip.setAttribute("role", "tablist");
   strip.setAttribute("aria-label", words.tabs);
-  const number = ++reports;
+  // Each report has this module for itself: a number counted here would not be the page's only one.
+  const number = Math.random().toString(36).slice(2, 10);
   const tabs = panels.map((panel, i) => {
     const tab = document.createElement("button");
     tab.type = "button";

@@ -53,8 +53,8 @@ class ReportWidget(anywidget.AnyWidget):
         """The output that shows this widget; without text, so that nothing stands in its place."""
         return {VIEW_TYPE: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
 
-    def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, Any]:
-        return self.make_view()
+    def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.make_view(), {}
 
     # By this method ipywidgets 7 displays, and adds a text; without it, by the bundle.
     _ipython_display_ = None

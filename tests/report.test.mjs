@@ -1,0 +1,30 @@
+// The pure parts of widgets/report.js, and its render on a small stand-in for the page.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import test from "node:test";
+
+const source = await readFile(new URL("../gradmagic/widgets/report.js", import.meta.url), "utf8");
+const module = await import("data:text/javascript," + encodeURIComponent(source));
+const { moveTab, plainMinus, joinCode } = module;
+
+test("arrow keys go round, Home and End to the ends", () => {
+  assert.equal(moveTab("ArrowRight", 0, 3), 1);
+  assert.equal(moveTab("ArrowRight", 2, 3), 0);
+  assert.equal(moveTab("ArrowLeft", 0, 3), 2);
+  assert.equal(moveTab("ArrowLeft", 2, 3), 1);
+  assert.equal(moveTab("Home", 2, 4), 0);
+  assert.equal(moveTab("End", 0, 4), 3);
+  assert.equal(moveTab("Enter", 1, 3), null);
+});
+
+test("a copied table has plain hyphens", () => {
+  assert.equal(plainMinus("\u22122.273\t1\n\u22120.5"), "-2.273\t1\n-0.5");
+});
+
+test("copied code is the program, a line each", () => {
+  assert.equal(joinCode(["with tape:", "    x = 1", " ", null]), "with tape:\n    x = 1\n\n\n");
+});
+
+test("the widget renders and has nothing else to offer by default", () => {
+  assert.deepEqual(Object.keys(module.default), ["render"]);
+});

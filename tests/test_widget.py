@@ -1,0 +1,200 @@
+"""The live report: its Python side, and its script in a browser (see report.test.mjs too)."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import weakref
+from pathlib import Path
+
+import pytest
+from handmade import DW, W, make_gradient, make_lesson, make_run
+
+from gradmagic.render.html import render_html
+from gradmagic.widgets.report import VIEW_TYPE, ReportWidget
+
+
+def test_the_widget_carries_the_report():
+    widget = ReportWidget(html=render_html(make_lesson()))
+    state = widget.get_state()
+    assert "Raise w[3, 0]" in state["html"]
+    assert state["words"]["copy"] == "Copy the code"
+    assert "export default" in state["_esm"]
+    widget.close()
+
+
+def test_a_misspelt_keyword_is_an_error():
+    with pytest.raises(TypeError, match="ReportWidget has no trait 'htlm'"):
+        ReportWidget(htlm="")
+
+
+def test_the_output_is_the_view_alone():
+    widget = ReportWidget(html="")
+    data, _ = widget._repr_mimebundle_()
+    assert data == {
+        VIEW_TYPE: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    }
+    assert widget.make_view() == data
+    assert not callable(widget._ipython_display_)
+    widget.close()
+
+
+def test_a_closed_widget_is_let_go():
+    widget = ReportWidget(html="x" * 1000)
+    held = weakref.ref(widget)
+    widget.close()
+    del widget
+    gc.collect()
+    assert held() is None
+
+
+def test_the_script_needs_no_network():
+    assert "http" not in ReportWidget._esm
+    assert "import " not in ReportWidget._esm.replace("// ", "")
+
+
+# In a browser: the script on a page of its own, without Jupyter.
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+SCRIPT = Path(__file__).parent.parent / "gradmagic" / "widgets" / "report.js"
+MOUNT = """async ({source, html, words, width}) => {
+  const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+  const module = await import(url);
+  document.body.innerHTML = `<div id="el" style="width:${width}px"></div>`;
+  const state = {html, words};
+  const el = document.getElementById("el");
+  window.cleanUp = module.default.render({model: {get: (name) => state[name]}, el});
+}"""
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A page in Chromium."""
+    if CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI has no Chromium")
+        pytest.skip("no Chromium is installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        yield page
+        browser.close()
+        assert errors == []
+
+
+def mount(page, run, width=1000):
+    widget = ReportWidget(html="")
+    words = widget.words
+    widget.close()
+    source = SCRIPT.read_text("utf-8")
+    arguments = {"source": source, "html": render_html(run), "words": words, "width": width}
+    page.evaluate(MOUNT, arguments)
+
+
+def list_tabs(page):
+    return [tab.inner_text() for tab in page.get_by_role("tab").all() if tab.is_visible()]
+
+
+@pytest.mark.browser
+def test_wide_tabs_show_gradients_and_loss_together(page):
+    mount(page, make_lesson())
+    assert list_tabs(page) == ["Gradients and loss", "Code"]
+    assert page.locator(".gm-live").count() == 1
+    assert page.locator(".gm-gradients").is_visible()
+    assert page.locator(".gm-loss").is_visible()
+    assert not page.locator(".gm-code.gm-panel").is_visible()
+    page.get_by_role("tab", name="Code").click()
+    assert not page.locator(".gm-gradients").is_visible()
+    assert page.locator(".gm-code.gm-panel").is_visible()
+    assert page.get_by_role("tabpanel", name="Code").is_visible()
+    assert page.get_by_role("tab", selected=True).inner_text() == "Code"
+
+
+@pytest.mark.browser
+def test_narrow_tabs_show_one_part_each(page):
+    mount(page, make_lesson(), width=680)
+    assert list_tabs(page) == ["Gradients", "Loss", "Code"]
+    assert not page.locator(".gm-loss.gm-panel").is_visible()
+    page.get_by_role("tab", name="Loss").click()
+    assert page.locator(".gm-loss.gm-panel").is_visible()
+    assert not page.locator(".gm-gradients").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.browser
+def test_tabs_by_keyboard(page):
+    mount(page, make_lesson(), width=680)
+    page.get_by_role("tab", name="Gradients").focus()
+    for key, name in (
+        ("ArrowRight", "Loss"),
+        ("End", "Code"),
+        ("ArrowRight", "Gradients"),
+        ("ArrowLeft", "Code"),
+        ("Home", "Gradients"),
+    ):
+        page.keyboard.press(key)
+        assert page.get_by_role("tab", selected=True).inner_text() == name
+        assert page.evaluate("document.activeElement.textContent").startswith(name)
+    assert page.locator('[role=tab][tabindex="0"]').count() == 1
+    mount(page, make_lesson())  # wide: the tab of the loss is not shown, and is stepped over
+    page.get_by_role("tab", name="Gradients").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("tab", selected=True).inner_text() == "Code"
+
+
+@pytest.mark.browser
+def test_copied_code_and_tables(page):
+    mount(page, make_lesson())
+    copied = page.evaluate(
+        """async () => {
+          const taken = [];
+          navigator.clipboard ??= {};
+          Object.defineProperty(navigator, "clipboard", {
+            value: {writeText: async (text) => { taken.push(text); }}, configurable: true,
+          });
+          const button = document.querySelector(".gm-copy");
+          button.click();
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          const data = new DataTransfer();
+          getSelection().selectAllChildren(document.querySelector(".gm-t"));
+          const event = new ClipboardEvent("copy", {
+            clipboardData: data, bubbles: true, cancelable: true,
+          });
+          document.querySelector(".gm-t").dispatchEvent(event);
+          return [taken[0], button.textContent, data.getData("text/plain")];
+        }"""
+    )
+    assert copied[0] == make_lesson().code
+    assert copied[1] == "Copied"
+    assert "-2.273" in copied[2]
+    assert "\u2212" not in copied[2]
+
+
+@pytest.mark.browser
+def test_hostile_names_do_not_run(page):
+    hostile = "<img src=x onerror=window.harmed=1>"
+    mount(page, make_run(make_gradient(hostile, W, DW), name="<script>harmed=1</script>"))
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.harmed") is None
+    assert page.locator("#el img").count() == 0
+    assert hostile in page.locator(".gm-src").inner_text()
+
+
+@pytest.mark.browser
+def test_two_reports_share_no_id_and_cleaning_up_leaves_nothing(page):
+    mount(page, make_lesson())
+    page.evaluate("window.first = document.getElementById('el').cloneNode(true)")
+    mount(page, make_lesson())
+    page.evaluate("document.body.append(window.first)")
+    ids = page.evaluate("[...document.querySelectorAll('#el [id]')].map(e => e.id)")
+    assert ids
+    assert len(ids) == len(set(ids))
+    page.evaluate("window.cleanUp()")
+    assert page.evaluate("document.getElementById('el').childNodes.length") == 0
