@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 MOST_WIDGETS = 100  # open ones in a kernel; the oldest is closed first
 SUFFIXES = (".html", ".txt")
 
-# The static report is an output of its own, and the live one the next. JupyterLab and Notebook 7
-# keep both; where a notebook is opened again, the live one stays empty. One of the two is shown.
-# The static one waits for the live one, so that it neither flashes up nor makes Notebook 7 take the
-# output for one so long that it must scroll.
+# The static report is an output of its own, and the live one the next. JupyterLab, Notebook 7 and
+# Notebook 6 (.output_area) keep both; where a notebook is opened again, the live one stays empty.
+# One of the two is shown. The static one waits a little for the live one, so that it neither shows
+# for a moment nor makes Notebook 7 take the output for one so long that it must scroll.
 _ONE_OF_BOTH = """
 .jp-OutputArea-child:has(.gm-static):has(+ .jp-OutputArea-child .gm-live),
+.output_area:has(.gm-static):has(+ .output_area .gm-live),
 .jp-OutputArea-child:has(.gm-static)
   + .jp-OutputArea-child:has(> .jupyter-widgets):not(:has(> .jupyter-widgets > *))
 { display: none; }

@@ -48,7 +48,7 @@ def test_a_kernel_sends_the_static_report_and_then_the_live_one(outputs):
     assert first["text/html"].startswith(
         '<div class="gm-static gm-waiting"><style>.jp-OutputArea-child:has('
     )
-    assert first["text/html"].count(":has(.gm-static)") == 2
+    assert first["text/html"].count(":has(.gm-static)") == 3
     assert first["text/plain"] == render_text(make_lesson())
     assert set(second) == {VIEW_TYPE}
     assert second[VIEW_TYPE]["model_id"] == show._widgets["cell"].model_id

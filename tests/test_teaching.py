@@ -7,6 +7,7 @@ to the last bit; so is what the program to paste gives.
 
 from __future__ import annotations
 
+import functools
 import linecache
 import textwrap
 import types
@@ -513,46 +514,45 @@ def freeze_names(names: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run_by_hand(case: Case) -> tuple[Any, list[Any], dict[str, Any]]:
-    """Target, gradients and names of the hand-written block."""
+@functools.cache
+def run_by_hand(name: str) -> tuple[Any, list[Any], dict[str, Any], Any]:
+    """Of the hand-written block, all frozen: target, gradients, names, what is drawn after it."""
+    case = BY_NAME[name]
     names = start(case)
     run_text(write_block(case, names), names)
-    grads = names["tf"].nest.flatten(names["grads"]) if case.name != "ragged-source" else names["grads"]
-    return names[case.target], grads, names
+    grads = flatten(case, names)
+    drawn = freeze(names["tf"].random.normal([2]))
+    return freeze(names[case.target]), freeze(grads), freeze_names(names), drawn
+
+
+def flatten(case: Case, names: dict[str, Any]) -> list[Any]:
+    return names["grads"] if case.name == "ragged-source" else names["tf"].nest.flatten(names["grads"])
 
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_situation(gradtape, tf, name):
     """Value, gradients, and what is left behind: the hand-written tape's, to the last bit."""
     case = BY_NAME[name]
-    target, grads, by_hand = run_by_hand(case)
+    target, grads, left, drawn = run_by_hand(name)
     names = start(case)
     run = gradtape(case.body, *case.sources.split(), names=names, **case.options)
-    assert sum(grad is None for grad in grads) == case.nones, "the case is not what it says"
-    assert freeze(names["grads"]) == freeze(grads)
-    assert freeze(run.loss) == freeze(target)
-    assert freeze_names(names) == freeze_names(by_hand)
-    assert freeze(tf.random.normal([2])) == _draw_after(case)
-
-
-def _draw_after(case: Case) -> Any:
-    run_by_hand(case)
-    import tensorflow as tf
-
-    return freeze(tf.random.normal([2]))
+    assert freeze(tf.random.normal([2])) == drawn
+    assert grads.count(None) == case.nones, "the case is not what it says"
+    assert freeze(names["grads"]) == grads
+    assert freeze(run.loss) == target
+    assert freeze_names(names) == left
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_situation_pasted(tf, name):
-    """The program to paste gives the same gradients."""
+def test_situation_pasted(name):
+    """The program to paste gives the same gradients, and leaves the same behind."""
     case = BY_NAME[name]
-    _, grads, by_hand = run_by_hand(case)
+    _, grads, left, _ = run_by_hand(name)
     run = gradmagic.gradtape(case.body, *case.sources.split(), names=start(case), **case.options)
     pasted = start(case)
     run_text(run.code, pasted)
-    got = pasted["grads"] if name == "ragged-source" else tf.nest.flatten(pasted["grads"])
-    assert freeze(got) == freeze(grads), run.code
-    assert freeze_names(pasted) == freeze_names(by_hand)
+    assert freeze(flatten(case, pasted)) == grads, run.code
+    assert freeze_names(pasted) == left
 
 
 # -- what takes more than one call --------------------------------------------------------------
@@ -690,8 +690,9 @@ def test_an_op_without_a_gradient_costs_its_own_path_only(gradtape, tf):
     before = "image, delta = tf.Variable([[[0.5, 0.0, 0.0]]]), tf.Variable(0.1)\nw = tf.Variable([1.0, 2.0])"
     body = "seen = tf.image.adjust_contrast(image, delta)\nloss = tf.reduce_sum(seen) + tf.reduce_sum(w ** 2)"
     case = Case("contrast", AUTODIFF, before, body, "image delta w")
+    by_hand = start(case)
     with pytest.raises(LookupError):
-        run_by_hand(case)
+        run_text(write_block(case, by_hand), by_hand)
     names = start(case)
     run = gradtape(body, "image", "delta", "w", names=names)
     assert names["grads"][:2] == (None, None)

@@ -142,7 +142,7 @@ def finish_hessian(tape: CellTape, gradients: Sequence[Any], entries: Sequence[E
         )
         rows.append(
             np.concatenate(
-                [np.reshape(b, (height, width)) for b, width in zip(blocks, sizes, strict=True)], 1
+                [b.numpy().reshape(height, width) for b, width in zip(blocks, sizes, strict=True)], 1
             )
         )
     matrix = np.concatenate(rows) if rows else np.zeros((0, 0))

@@ -140,8 +140,8 @@ def write_op(op_type: str, operands: Sequence[Expression | None]) -> Expression:
         case "Pow", 2:
             return Expression(f"{_enclose(first, CALL)} ^ {_enclose(operands[1], CALL)}", POWER)
         case "SquaredDifference", 2:
-            left, right = (_enclose(one, SUM) for one in operands)
-            return Expression(f"({left} \u2212 {right})\u00b2", POWER)
+            difference = write_op("Sub", operands)
+            return Expression(f"({difference.text})\u00b2", POWER)
         case "SoftmaxCrossEntropyWithLogits", 2:
             return Expression(f"H({_write(operands[1])}, softmax({_write(first)}))", CALL)
         case "SparseSoftmaxCrossEntropyWithLogits", 2:

@@ -48,7 +48,7 @@ def find_per_sample(recorder: Recorder, target: Any) -> PerSample | None:
         return None
     classes, probabilities, guessing = _find_classes(recorder, makers, vector)
     return PerSample(
-        losses=np.array(losses[:MOST_SAMPLES], np.float64),
+        losses=losses[:MOST_SAMPLES].numpy().astype(np.float64),
         count=int(losses.shape[0]),
         reduction=reduction,
         mean=mean,
@@ -91,13 +91,13 @@ def _find_classes(
     logits, labels = (recorder.seen[n].tensor for n in op.inputs[:2])
     if logits is None or labels is None or len(logits.shape) != 2:
         return None, None, None
-    rows, wanted = logits[:MOST_SAMPLES], np.array(labels[:MOST_SAMPLES])
+    rows, wanted = logits[:MOST_SAMPLES], labels[:MOST_SAMPLES].numpy()
     if wanted.ndim == 2:
         if not (np.all((wanted == 0) | (wanted == 1)) and np.all(wanted.sum(1) == 1)):
             return None, None, None
         wanted = wanted.argmax(1)
     given = tf.gather(tf.nn.softmax(rows), wanted.astype(np.int64), batch_dims=1)
-    return wanted.astype(np.int64), np.array(given, np.float64), math.log(logits.shape[1])
+    return wanted.astype(np.int64), given.numpy().astype(np.float64), math.log(logits.shape[1])
 
 
 def _counts_nats(recorder: Recorder, makers: dict[int, Op], number: int, depth: int) -> bool:

@@ -22,7 +22,7 @@ def summarize(tensor: Any) -> Summary:
 
     Beyond the tensor itself this takes memory for ``CHUNK`` entries, whatever its size.
     """
-    shape = tuple(tensor.shape)
+    shape = _find_shape(tensor)
     dtype = _name_dtype(tensor)
     if hasattr(tensor, "flat_values"):  # RaggedTensor
         return _summarize_array(_as_array(tensor.flat_values), shape, dtype, "ragged")
@@ -39,6 +39,12 @@ def summarize(tensor: Any) -> Summary:
 def format_index(index: tuple[int, ...]) -> str:
     """``(3, 0)`` as Python would index it: ``[3, 0]``; nothing for a scalar."""
     return f"[{', '.join(map(str, index))}]" if index else ""
+
+
+def _find_shape(tensor: Any) -> tuple[int | None, ...]:
+    if getattr(tensor.shape, "rank", 0) is None:  # IndexedSlices that do not know how many rows
+        return (None, *tensor.values.shape[1:])
+    return tuple(tensor.shape)
 
 
 def _name_dtype(tensor: Any) -> str:

@@ -48,9 +48,10 @@ HEADINGS = ("", "figure", "reach", "", "runs", "against")
 
 
 def alternate(works: Sequence[Callable[[], object]], repetitions: int) -> list[list[float]]:
-    """Seconds that each piece of work takes in each round: A B C A B C ..., after a warm-up.
+    """Seconds that each piece of work takes in each round: after a warm-up, in turn.
 
-    All that a round leaves behind is collected between the rounds, outside the timing.
+    All that a round leaves behind is collected between the rounds, outside the timing, and each
+    round begins with another work: A B C, B C A, ...
     """
     start = time.perf_counter()
     for work in [*works, *works]:
@@ -58,12 +59,14 @@ def alternate(works: Sequence[Callable[[], object]], repetitions: int) -> list[l
     spent = (time.perf_counter() - start) / 2
     rounds = max(LEAST, min(repetitions, int(MOST_SECONDS / spent)))
     seconds: list[list[float]] = [[] for _ in works]
-    for _ in range(rounds):
+    for first in range(rounds):
         gc.collect()
-        for work, own in zip(works, seconds, strict=True):
+        works[0]()  # after a collection nothing is at hand: the first work would pay for it
+        for position in range(len(works)):
+            at = (first + position) % len(works)
             start = time.perf_counter()
-            work()
-            own.append(time.perf_counter() - start)
+            works[at]()
+            seconds[at].append(time.perf_counter() - start)
     return seconds
 
 

@@ -1,0 +1,153 @@
+"""From recorded ops to the graph that is drawn: edges, names, folding, gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradmagic
+from gradmagic.core.graph import MOST_NODES, describe_folding, view
+from gradmagic.core.records import Graph
+
+CROSSENTROPY = (
+    "logits = x @ w + b\n"
+    "loss = tf.reduce_mean(tf.losses.categorical_crossentropy("
+    "tf.one_hot(y, depth=3), logits, from_logits=True))"
+)
+
+
+@pytest.fixture
+def names(tf: Any) -> dict[str, Any]:
+    """LESSON's tensors: 2 samples, 4 features, 3 classes."""
+    return {
+        "tf": tf,
+        "x": tf.random.normal([2, 4]),
+        "w": tf.random.normal([4, 3]),
+        "b": tf.zeros([3]),
+        "y": tf.constant([2, 0]),
+    }
+
+
+def labels(graph: Graph) -> list[str]:
+    """What the nodes say, in order."""
+    return [node.label for node in graph.nodes]
+
+
+def arrows(graph: Graph) -> set[tuple[str, str]]:
+    """Edges by the labels of their ends."""
+    said = labels(graph)
+    return {(said[edge.producer], said[edge.consumer]) for edge in graph.edges}
+
+
+def test_a_crossentropy_is_five_ops_in_mathematical_notation(names: dict[str, Any]) -> None:
+    graph = gradmagic.gradtape(CROSSENTROPY, "w", "b", names=names).graph
+    drawn = view(graph)
+    assert [node.op for node in drawn.nodes if node.kind == "op"] == [
+        "MatMul", "AddV2", "OneHot", "SoftmaxCrossEntropyWithLogits", "Mean",
+    ]
+    crossentropy = "H(one_hot(y), softmax(logits))"
+    assert arrows(drawn) == {
+        ("x", "x @ w"), ("w", "x @ w"), ("x @ w", "x @ w + b"), ("b", "x @ w + b"),
+        ("y", "one_hot(y)"), ("x @ w + b", crossentropy), ("one_hot(y)", crossentropy),
+        (crossentropy, "mean"), ("mean", "loss"),
+    }
+    folded = sum(node.kind == "op" and node.fold is not None for node in graph.nodes)
+    assert graph.ops == folded + 5
+    assert describe_folding(graph).startswith(f"5 of the {graph.ops} recorded ops are drawn.")
+    assert len([n for n in view(graph, unfolded=True).nodes if n.kind == "op"]) == graph.ops
+
+
+def test_gradients_flow_between_sources_and_target_only(names: dict[str, Any]) -> None:
+    drawn = view(gradmagic.gradtape(CROSSENTROPY, "w", "b", names=names).graph)
+    said = labels(drawn)
+    flowing = {(said[e.producer], said[e.consumer]) for e in drawn.edges if e.gradient}
+    crossentropy = "H(one_hot(y), softmax(logits))"
+    assert flowing == {
+        ("w", "x @ w"), ("x @ w", "x @ w + b"), ("b", "x @ w + b"),
+        ("x @ w + b", crossentropy), (crossentropy, "mean"), ("mean", "loss"),
+    }
+
+
+def test_every_nodes_gradient_is_tensorflows(tf: Any, names: dict[str, Any]) -> None:
+    drawn = view(gradmagic.gradtape(CROSSENTROPY, "w", "b", names=names).graph)
+    with tf.GradientTape() as tape:
+        tape.watch(names["w"])
+        product = names["x"] @ names["w"]
+        logits = product + names["b"]
+        each = tf.losses.categorical_crossentropy(tf.one_hot(names["y"], 3), logits, from_logits=True)
+        loss = tf.reduce_mean(each)
+    expected = tape.gradient(loss, [names["w"], product, logits, each, loss])
+    by_label = {node.label: node.outputs[0] for node in drawn.nodes}
+    crossentropy = "H(one_hot(y), softmax(logits))"
+    for label, wanted in zip(
+        ["w", "x @ w", "x @ w + b", crossentropy, "mean"], expected, strict=True
+    ):
+        np.testing.assert_array_equal(by_label[label].gradient, wanted)
+    np.testing.assert_array_equal(by_label["x @ w + b"].value, logits)
+
+
+def test_a_variable_is_one_node_however_it_is_read(tf: Any) -> None:
+    # v * v reads the Variable in C++, which op callbacks do not see; u has the same memory
+    names = {"tf": tf, "v": tf.Variable(2.0), "u": tf.Variable(2.0, trainable=False)}
+    drawn = view(gradmagic.gradtape("loss = v * v + u", names=names).graph)
+    assert labels(drawn) == ["v", "v \u00b7 v", "u", "v \u00b7 v + u", "loss"]
+    assert sum(edge.consumer == 1 for edge in drawn.edges) == 2
+    source = drawn.nodes[0]
+    assert (source.kind, source.outputs[0].dtype, source.outputs[0].shape) == ("source", "float32", ())
+    assert float(source.outputs[0].value) == 2.0
+    assert float(source.outputs[0].gradient) == 4.0
+
+
+def test_variables_made_in_the_cell_are_sources_too(tf: Any) -> None:
+    names = {"tf": tf, "x": tf.ones([2, 4])}
+    drawn = view(gradmagic.gradtape(
+        "layer = tf.keras.layers.Dense(2)\nloss = tf.reduce_sum(layer(x))", "layer", names=names
+    ).graph)
+    assert {n.label for n in drawn.nodes if n.kind == "source"} == {"layer.kernel", "layer.bias"}
+
+
+def test_no_gradient_is_drawn_through_what_stops_it(tf: Any) -> None:
+    names = {"tf": tf, "w": tf.constant([1.0, 2.0])}
+    drawn = view(gradmagic.gradtape(
+        "loss = tf.reduce_sum(w * tf.stop_gradient(w))", "w", names=names
+    ).graph)
+    said = labels(drawn)
+    flows = {(said[e.producer], said[e.consumer]): e.gradient for e in drawn.edges}
+    assert flows["w", "stop_gradient(w)"] is False
+    assert flows["w", "w \u00b7 stop_gradient(w)"] is True
+
+
+def test_what_the_target_does_not_need_is_folded(tf: Any) -> None:
+    names = {"tf": tf, "w": tf.constant(1.0)}
+    graph = gradmagic.gradtape("side = tf.sin(w)\nloss = w * w", "w", names=names).graph
+    assert [node.fold for node in graph.nodes if node.op == "Sin"] == ["side"]
+    assert "1 that the target does not depend on" in describe_folding(graph)
+
+
+def test_a_long_loop_is_drawn_a_node_a_line(tf: Any) -> None:
+    names = {"tf": tf, "h": tf.constant(1.0), "w": tf.constant(0.999), "b": tf.constant(0.1)}
+    run = gradmagic.gradtape(
+        "for _ in range(400):\n    h = h * w\n    h = h + b\nloss = h * h", "w", names=names
+    )
+    drawn = view(run.graph)
+    assert len(drawn.nodes) <= MOST_NODES
+    groups = [node for node in drawn.nodes if node.kind == "group"]
+    assert [(node.line, node.count) for node in groups] == [(2, 400), (3, 400)]
+    assert run.graph.ops == 801
+    with tf.GradientTape() as tape:
+        tape.watch(names["w"])
+        h = tf.constant(1.0)
+        for _ in range(400):
+            h = h * names["w"]
+            h = h + names["b"]
+        loss = h * h
+    np.testing.assert_array_equal(names["grads"][0], tape.gradient(loss, names["w"]))
+
+
+def test_edges_have_the_slots_of_the_op(tf: Any) -> None:
+    names = {"tf": tf, "a": tf.constant(1.0), "b": tf.constant(2.0)}
+    drawn = view(gradmagic.gradtape("loss = b - a", "a", "b", names=names).graph)
+    by_slot = {e.slot: drawn.nodes[e.producer].label for e in drawn.edges if e.consumer == 2}
+    assert by_slot == {0: "b", 1: "a"}

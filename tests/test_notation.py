@@ -1,0 +1,54 @@
+"""Ops in mathematical notation: precedence, and ops that have none."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradmagic.core.notation import Expression, find_data_slots, shorten, write_op
+
+A, B, C = Expression("a"), Expression("b"), Expression("c")
+SUM = write_op("AddV2", [A, B])
+PRODUCT = write_op("Mul", [A, B])
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (write_op("MatMul", [A, B]), "a @ b"),
+        (write_op("Mul", [SUM, C]), "(a + b) \u00b7 c"),
+        (write_op("Mul", [C, SUM]), "c \u00b7 (a + b)"),
+        (write_op("AddV2", [PRODUCT, C]), "a \u00b7 b + c"),
+        (write_op("Sub", [C, SUM]), "c \u2212 (a + b)"),
+        (write_op("Sub", [SUM, C]), "a + b \u2212 c"),
+        (write_op("RealDiv", [A, PRODUCT]), "a / (a \u00b7 b)"),
+        (write_op("Neg", [SUM]), "\u2212(a + b)"),
+        (write_op("Neg", [PRODUCT]), "\u2212(a \u00b7 b)"),
+        (write_op("Square", [SUM]), "(a + b)\u00b2"),
+        (write_op("Pow", [A, Expression("3")]), "a\u00b3"),
+        (write_op("Pow", [A, B]), "a ^ b"),
+        (write_op("Square", [write_op("Square", [A])]), "(a\u00b2)\u00b2"),
+        (write_op("SquaredDifference", [A, SUM]), "(a \u2212 (a + b))\u00b2"),
+        (write_op("Sum", [SUM]), "sum(a + b)"),
+        (write_op("Mean", [None]), "mean"),
+        (write_op("Mul", [None, A]), "\u2026 \u00b7 a"),
+        (write_op("FusedBatchNormV3", [A, None]), "batch_norm(a, \u2026)"),
+        (write_op("BatchMatMulV2", [A, B]), "a @ b"),
+        (write_op("SparseSoftmaxCrossEntropyWithLogits", [A, B]), "H(one_hot(b), softmax(a))"),
+        (write_op("__forward_my_layer_123", [A]), "my_layer(a)"),
+        (write_op("SomeNewOpV2", [A]), "some_new_op(a)"),
+        (write_op("Exp", [A]), "exp(a)"),
+    ],
+)
+def test_expressions(written: Expression, text: str) -> None:
+    assert written.text == text
+
+
+def test_axes_and_shapes_are_no_operands() -> None:
+    assert find_data_slots("Reshape", 2) == (0,)
+    assert find_data_slots("ConcatV2", 4) == (0, 1, 2)
+    assert find_data_slots("AddV2", 2) == (0, 1)
+
+
+def test_long_expressions_are_not_nested() -> None:
+    assert shorten(Expression("a" * 100)) is None
+    assert shorten(A) is A
