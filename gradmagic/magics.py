@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import difflib
 import hashlib
@@ -23,12 +22,13 @@ from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
 @magics_class
 class GradTapeMagics(Magics):
-    """The magics of gradmagic; the defaults of their options are traits: ``%config GradTapeMagics``."""
+    """The magics; the defaults of their options are traits: ``%config GradTapeMagics``."""
 
     persistent = Bool(False, help="Let tape.gradient be called more than once.").tag(config=True)
     watch_accessed_variables = Bool(
@@ -43,26 +43,58 @@ class GradTapeMagics(Magics):
     quiet = Bool(False, help="Show nothing.").tag(config=True)
 
     @magic_arguments()
-    @argument("sources", nargs="*", metavar="SOURCE", help="What to differentiate by: a tensor, a "
-              "Variable, a layer or model, a list or dict of these: w, layer.kernel, params['w']. "
-              "None: what the tape watches by itself.")
-    @argument("-t", "--target", metavar="EXPR", help="What to differentiate. Default: loss where "
-              "the cell assigns it, else the cell's last expression, else its last float tensor.")
-    @argument("--persistent", action="store_true", default=None,
-              help="Let tape.gradient be called more than once.")
-    @argument("--no-watch-accessed-variables", action="store_false", default=None,
-              dest="watch_accessed_variables",
-              help="Watch only what is named here or watched by hand, not every Variable read.")
-    @argument("--unconnected-gradients", choices=["none", "zero"], default=None,
-              help="What a source gets that the target does not depend on: None, or zeros.")
+    @argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="What to differentiate by: a tensor, a "
+        "Variable, a layer or model, a list or dict of these: w, layer.kernel, params['w']. "
+        "None: what the tape watches by itself.",
+    )
+    @argument(
+        "-t",
+        "--target",
+        metavar="EXPR",
+        help="What to differentiate. Default: loss where "
+        "the cell assigns it, else the cell's last expression, else its last float tensor.",
+    )
+    @argument(
+        "--persistent",
+        action="store_true",
+        default=None,
+        help="Let tape.gradient be called more than once.",
+    )
+    @argument(
+        "--no-watch-accessed-variables",
+        action="store_false",
+        default=None,
+        dest="watch_accessed_variables",
+        help="Watch only what is named here or watched by hand, not every Variable read.",
+    )
+    @argument(
+        "--unconnected-gradients",
+        choices=["none", "zero"],
+        default=None,
+        help="What a source gets that the target does not depend on: None, or zeros.",
+    )
     @argument("--tape", metavar="NAME", default=None, help="The name that the tape is bound to.")
-    @argument("--jacobian", action="store_true",
-              help="Take the Jacobian of a target that is no scalar.")
+    @argument(
+        "--jacobian", action="store_true", help="Take the Jacobian of a target that is no scalar."
+    )
     @argument("--hessian", action="store_true", help="Take the Hessian over all sources too.")
-    @argument("--no-graph", action="store_false", default=None, dest="graph",
-              help="Do not record the ops.")
-    @argument("--static", action="store_true", default=None,
-              help="Show the static report, without a widget.")
+    @argument(
+        "--no-graph",
+        action="store_false",
+        default=None,
+        dest="graph",
+        help="Do not record the ops.",
+    )
+    @argument(
+        "--static",
+        action="store_true",
+        default=None,
+        help="Show the static report, without a widget.",
+    )
     @argument("-q", "--quiet", action="store_true", default=None, help="Show nothing.")
     @argument("-o", "--output", metavar="NAME", help="Keep the run's record under this name.")
     @cell_magic
@@ -83,7 +115,7 @@ class GradTapeMagics(Magics):
         from gradmagic.core import runs
         from gradmagic.core.tape import Options, run_cell
 
-        shell = self.shell
+        shell: Any = self.shell
         names = ("persistent", "watch_accessed_variables", "unconnected_gradients", "tape", "graph")
         options = {n: _or_default(getattr(given, n), getattr(self, n)) for n in names}
         for name in (options["tape"], given.output or "run"):
@@ -92,8 +124,12 @@ class GradTapeMagics(Magics):
             raise UserError(_("--jacobian and --hessian exclude each other; give one"))
         cell = _compile(shell, line, text, given.sources)
         asked = Options(
-            sources=tuple(given.sources), target=given.target, jacobian=given.jacobian,
-            hessian=given.hessian, magic=f"%%gradtape {line}".rstrip(), **options,
+            sources=tuple(given.sources),
+            target=given.target,
+            jacobian=given.jacobian,
+            hessian=given.hessian,
+            magic=f"%%gradtape {line}".rstrip(),
+            **options,
         )
         run = run_cell(cell, shell.user_ns, asked)
         key = _identify_cell(shell, line, text)
@@ -137,15 +173,21 @@ def _say_usage(message: str, parser: MagicArgumentParser) -> str:
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if not unknown:
         return message
-    known = [o for action in parser._actions for o in action.option_strings]
-    near = difflib.get_close_matches(unknown[1], known, 1)
+    near = difflib.get_close_matches(unknown[1], _list_options(parser), 1)
     if near:
         return _("there is no option {option}; did you mean {near}?").format(
             option=unknown[1], near=near[0]
         )
-    return _("there is no option {option}; %%gradtape? lists the options").format(
-        option=unknown[1]
-    )
+    return _("there is no option {option}; %%gradtape? lists the options").format(option=unknown[1])
+
+
+def _list_options(parser: MagicArgumentParser) -> list[str]:
+    return [
+        option
+        for action in parser._actions  # noqa: SLF001  (argparse has no other list of them)
+        for option in action.option_strings
+        if option not in ("-h", "--help")
+    ]
 
 
 def _join_brackets(words: Sequence[str]) -> list[str]:
@@ -189,11 +231,11 @@ def _compile(shell: Any, line: str, text: str, sources: Sequence[str]) -> Any:
     whole = "\n" * (offset - 1) + f"%%gradtape {line}\n{body}"
     filename = shell.compile.cache(whole, number, raw_code=whole)
     padded = "\n" * offset + body  # so that a SyntaxError tells the notebook's line
-    tree = shell.transform_ast(compile(
-        padded, filename, "exec", shell.compile.flags | ast.PyCF_ONLY_AST, True
-    ))
+    flags = shell.compile.flags
+    tree = compile(padded, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree = shell.transform_ast(tree)
     return compile_cell(
-        text, tree, filename=filename, first_line=offset + 1, roots=roots, flags=shell.compile.flags
+        text, tree, filename=filename, first_line=offset + 1, roots=roots, flags=flags
     )
 
 
@@ -221,12 +263,7 @@ def _complete(shell: Any, event: Any) -> list[str]:
     """TAB on the magic's line: its options, and names of tensors, variables and models."""
     typed = event.symbol
     if typed.startswith("-"):
-        return [
-            option
-            for action in GradTapeMagics.gradtape.parser._actions
-            for option in action.option_strings
-            if option not in ("-h", "--help")
-        ]
+        return _list_options(GradTapeMagics.gradtape.parser)
     return [
         name for name, value in shell.user_ns.items() if not name.startswith("_") and _fits(value)
     ]

@@ -34,9 +34,9 @@ OPTIONS = {
 @pytest.fixture(scope="session")
 def tf() -> Any:
     """TensorFlow."""
-    import tensorflow
+    import tensorflow as tf
 
-    return tensorflow
+    return tf
 
 
 @pytest.fixture(scope="session")

@@ -31,14 +31,22 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-CELLS = [
-    "%load_ext gradmagic\nimport tensorflow as tf\ntf.random.set_seed(1)\n"
-    "x, w, b = tf.random.normal([2, 4]), tf.random.normal([4, 3]), tf.zeros([3])\n"
-    "hostile = tf.Variable(2.0, name='img')\nnames = {'<img src=x onerror=window.hacked=1>': w}",
-    "%%gradtape w b\nlogits = x @ w + b\nloss = tf.reduce_mean(tf.losses.categorical_crossentropy("
-    "tf.one_hot([2, 0], 3), logits, from_logits=True))",
-    "%%gradtape names\nloss = tf.reduce_sum(w ** 2)  # <img src=x onerror=window.hacked=1>",
-]
+SET_UP = """
+%load_ext gradmagic
+import tensorflow as tf
+tf.random.set_seed(1)
+x, w, b = tf.random.normal([2, 4]), tf.random.normal([4, 3]), tf.zeros([3])
+names = {"<img src=x onerror=window.hacked=1>": w}
+"""
+CROSSENTROPY = """%%gradtape w b
+logits = x @ w + b
+loss = tf.reduce_mean(
+    tf.losses.categorical_crossentropy(tf.one_hot([2, 0], 3), logits, from_logits=True))
+"""
+HOSTILE = """%%gradtape names
+loss = tf.reduce_sum(w ** 2)  # <img src=x onerror=window.hacked=1>
+"""
+CELLS = [SET_UP, CROSSENTROPY, HOSTILE]
 
 
 def find_chromium() -> str | None:
@@ -82,16 +90,16 @@ class Server:
             self._ask("DELETE", f"/api/sessions/{session['id']}")
 
     def _ask(self, method: str, path: str) -> Any:
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310  (our own server)
             f"{self.base}{path}", method=method, headers={"Authorization": f"token {TOKEN}"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             text = answer.read()
         return json.loads(text) if text else None
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Server]:  # noqa: ARG001
+def server(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Server]:
     """One Jupyter server for this file (without Chromium it is not started)."""
     folder = tmp_path_factory.mktemp("notebooks")
     settings = folder / ".settings" / "@jupyterlab" / "apputils-extension"
@@ -105,12 +113,22 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[
     log = (folder / "server.log").open("w")
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--ip=127.0.0.1",
-            f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
-            f"--ServerApp.root_dir={folder}", f"--LabApp.user_settings_dir={folder / '.settings'}",
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--allow-root",
+            "--no-browser",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={TOKEN}",
+            f"--ServerApp.root_dir={folder}",
+            f"--LabApp.user_settings_dir={folder / '.settings'}",
             f"--LabApp.workspaces_dir={folder / '.workspaces'}",
         ],
-        stdout=log, stderr=log, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=log,
+        stderr=log,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     started = Server(f"http://127.0.0.1:{port}", folder)
     try:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import gradmagic
 from gradmagic.core.graph import MOST_NODES, describe_folding, view
-from gradmagic.core.records import Graph
+
+if TYPE_CHECKING:
+    from gradmagic.core.records import Graph
 
 CROSSENTROPY = (
     "logits = x @ w + b\n"
@@ -45,13 +47,23 @@ def test_a_crossentropy_is_five_ops_in_mathematical_notation(names: dict[str, An
     graph = gradmagic.gradtape(CROSSENTROPY, "w", "b", names=names).graph
     drawn = view(graph)
     assert [node.op for node in drawn.nodes if node.kind == "op"] == [
-        "MatMul", "AddV2", "OneHot", "SoftmaxCrossEntropyWithLogits", "Mean",
+        "MatMul",
+        "AddV2",
+        "OneHot",
+        "SoftmaxCrossEntropyWithLogits",
+        "Mean",
     ]
     crossentropy = "H(one_hot(y), softmax(logits))"
     assert arrows(drawn) == {
-        ("x", "x @ w"), ("w", "x @ w"), ("x @ w", "x @ w + b"), ("b", "x @ w + b"),
-        ("y", "one_hot(y)"), ("x @ w + b", crossentropy), ("one_hot(y)", crossentropy),
-        (crossentropy, "mean"), ("mean", "loss"),
+        ("x", "x @ w"),
+        ("w", "x @ w"),
+        ("x @ w", "x @ w + b"),
+        ("b", "x @ w + b"),
+        ("y", "one_hot(y)"),
+        ("x @ w + b", crossentropy),
+        ("one_hot(y)", crossentropy),
+        (crossentropy, "mean"),
+        ("mean", "loss"),
     }
     folded = sum(node.kind == "op" and node.fold is not None for node in graph.nodes)
     assert graph.ops == folded + 5
@@ -65,8 +77,12 @@ def test_gradients_flow_between_sources_and_target_only(names: dict[str, Any]) -
     flowing = {(said[e.producer], said[e.consumer]) for e in drawn.edges if e.gradient}
     crossentropy = "H(one_hot(y), softmax(logits))"
     assert flowing == {
-        ("w", "x @ w"), ("x @ w", "x @ w + b"), ("b", "x @ w + b"),
-        ("x @ w + b", crossentropy), (crossentropy, "mean"), ("mean", "loss"),
+        ("w", "x @ w"),
+        ("x @ w", "x @ w + b"),
+        ("b", "x @ w + b"),
+        ("x @ w + b", crossentropy),
+        (crossentropy, "mean"),
+        ("mean", "loss"),
     }
 
 
@@ -76,7 +92,9 @@ def test_every_nodes_gradient_is_tensorflows(tf: Any, names: dict[str, Any]) -> 
         tape.watch(names["w"])
         product = names["x"] @ names["w"]
         logits = product + names["b"]
-        each = tf.losses.categorical_crossentropy(tf.one_hot(names["y"], 3), logits, from_logits=True)
+        each = tf.losses.categorical_crossentropy(
+            tf.one_hot(names["y"], 3), logits, from_logits=True
+        )
         loss = tf.reduce_mean(each)
     expected = tape.gradient(loss, [names["w"], product, logits, each, loss])
     by_label = {node.label: node.outputs[0] for node in drawn.nodes}
@@ -95,24 +113,30 @@ def test_a_variable_is_one_node_however_it_is_read(tf: Any) -> None:
     assert labels(drawn) == ["v", "v \u00b7 v", "u", "v \u00b7 v + u", "loss"]
     assert sum(edge.consumer == 1 for edge in drawn.edges) == 2
     source = drawn.nodes[0]
-    assert (source.kind, source.outputs[0].dtype, source.outputs[0].shape) == ("source", "float32", ())
+    assert (source.kind, source.outputs[0].dtype, source.outputs[0].shape) == (
+        "source",
+        "float32",
+        (),
+    )
     assert float(source.outputs[0].value) == 2.0
     assert float(source.outputs[0].gradient) == 4.0
 
 
 def test_variables_made_in_the_cell_are_sources_too(tf: Any) -> None:
     names = {"tf": tf, "x": tf.ones([2, 4])}
-    drawn = view(gradmagic.gradtape(
-        "layer = tf.keras.layers.Dense(2)\nloss = tf.reduce_sum(layer(x))", "layer", names=names
-    ).graph)
+    drawn = view(
+        gradmagic.gradtape(
+            "layer = tf.keras.layers.Dense(2)\nloss = tf.reduce_sum(layer(x))", "layer", names=names
+        ).graph
+    )
     assert {n.label for n in drawn.nodes if n.kind == "source"} == {"layer.kernel", "layer.bias"}
 
 
 def test_no_gradient_is_drawn_through_what_stops_it(tf: Any) -> None:
     names = {"tf": tf, "w": tf.constant([1.0, 2.0])}
-    drawn = view(gradmagic.gradtape(
-        "loss = tf.reduce_sum(w * tf.stop_gradient(w))", "w", names=names
-    ).graph)
+    drawn = view(
+        gradmagic.gradtape("loss = tf.reduce_sum(w * tf.stop_gradient(w))", "w", names=names).graph
+    )
     said = labels(drawn)
     flows = {(said[e.producer], said[e.consumer]): e.gradient for e in drawn.edges}
     assert flows["w", "stop_gradient(w)"] is False

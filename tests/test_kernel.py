@@ -155,7 +155,7 @@ def test_run_all_stops_at_a_failed_cell() -> None:
 
 
 def test_bad_input_stops_run_all_too(kernel: Kernel) -> None:
-    reply, messages = kernel.run("%%gradtape ww\nloss = tf.reduce_sum(w)")
+    reply, _ = kernel.run("%%gradtape ww\nloss = tf.reduce_sum(w)")
     assert reply["status"] == "error"
     assert reply["ename"] == "UsageError"
     assert "there is no 'ww'; did you mean 'w'?" in reply["evalue"]

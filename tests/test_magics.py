@@ -54,7 +54,11 @@ USAGE = {
     "not bound": ("h", "if n > 3:\n    h = w * w\nloss = w * x", "'h' was not bound"),
     "bad tape name": ("w --tape 3", "y = x * w", "'3' cannot be a Python name"),
     "huge jacobian": ("a --jacobian", "a = tf.ones([2000])\ny = a * a", "4,000,000 entries"),
-    "huge hessian": ("a --hessian", "a = tf.ones([2000])\nloss = tf.reduce_sum(a * a)", "4,000,000"),
+    "huge hessian": (
+        "a --hessian",
+        "a = tf.ones([2000])\nloss = tf.reduce_sum(a * a)",
+        "4,000,000",
+    ),
     "misspelt attribute": ("model.layres", "y = x * w", "did you mean 'layers'?"),
     "empty cell": ("w", "# only a comment", "makes no float tensor"),
     "sparse": ("s", "s = tf.sparse.from_dense([[1.0]])\nloss = x * x", "name s.values"),
@@ -75,7 +79,9 @@ def test_bad_input_gets_one_clear_line(ready: Any, case: str) -> None:
 def test_the_users_exception_comes_out_once_with_the_notebooks_line(
     ready: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = ready.run_cell("\n\n%%gradtape w -q\ny = x * w\n\nz = undefined_name", store_history=True)
+    result = ready.run_cell(
+        "\n\n%%gradtape w -q\ny = x * w\n\nz = undefined_name", store_history=True
+    )
     printed = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert isinstance(result.error_in_exec, NameError)
     assert printed.count("NameError: name 'undefined_name' is not defined") == 1
@@ -115,10 +121,10 @@ def test_the_notebook_idioms_all_work(ready: Any) -> None:
     with pytest.raises(RuntimeError, match="non-persistent"):
         run(ready, "tape.gradient(loss, w)")
     run(ready, "%%gradtape model -q\nloss = tf.reduce_sum(model(tf.ones([3, 2])))")
-    assert run(ready, 'len(list(zip(grads, model.trainable_variables)))') == 2
+    assert run(ready, "len(list(zip(grads, model.trainable_variables)))") == 2
     assert run(ready, 'len(grads["model"])') == 2
     assert run(ready, "len(tf.nest.flatten(grads))") == 2
-    with pytest.raises(KeyError, match="'model.dense.kernel'|the names are"):
+    with pytest.raises(KeyError, match="the names are 'model"):
         run(ready, 'grads["nothing"]')
 
 
@@ -169,9 +175,20 @@ def test_defaults_are_traits(ready: Any) -> None:
 
 def test_the_help_documents_every_option(ready: Any) -> None:
     documented = inspect.getdoc(ready.find_cell_magic("gradtape"))
-    for option in ("--target", "--persistent", "--no-watch-accessed-variables", "--hessian",
-                   "--unconnected-gradients", "--tape", "--jacobian", "--no-graph", "--static",
-                   "--quiet", "--output", "SOURCE"):
+    for option in (
+        "--target",
+        "--persistent",
+        "--no-watch-accessed-variables",
+        "--hessian",
+        "--unconnected-gradients",
+        "--tape",
+        "--jacobian",
+        "--no-graph",
+        "--static",
+        "--quiet",
+        "--output",
+        "SOURCE",
+    ):
         assert option in documented
 
 
@@ -202,7 +219,9 @@ def test_the_same_cell_twice_has_a_history(ready: Any) -> None:
     assert np.all(np.diff(history) < 0)
 
 
-def test_without_a_kernel_the_report_is_text(ready: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_kernel_the_report_is_text(
+    ready: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     ready.run_cell("%%gradtape w\nloss = x * w")
     printed = capsys.readouterr().out
     assert "loss = 2" in printed

@@ -53,7 +53,10 @@ def test_ragged_sparse_and_empty_gradients(gradtape: Any, tf: Any) -> None:
     run = gradtape(
         "loss = tf.reduce_sum(r * r) + tf.reduce_sum(tf.gather(table, [1, 1, 3]))"
         " + tf.reduce_sum(none)",
-        "r", "table", "none", names=names,
+        "r",
+        "table",
+        "none",
+        names=names,
     )
     assert names["grads"]["r"].to_list() == [[2.0, 4.0], [6.0]]
     assert isinstance(names["grads"]["table"], tf.IndexedSlices)
@@ -118,27 +121,49 @@ def test_every_kind_of_source(gradtape: Any, tf: Any) -> None:
     module = tf.Module(name="module")
     module.scale = tf.Variable(2.0, name="scale")
     names = {
-        "tf": tf, "model": model, "other": other, "module": module, "x": tf.ones([4, 2]),
-        "some": [tf.constant(1.0), tf.Variable(2.0)], "named": {"a b": tf.constant(3.0)},
+        "tf": tf,
+        "model": model,
+        "other": other,
+        "module": module,
+        "x": tf.ones([4, 2]),
+        "some": [tf.constant(1.0), tf.Variable(2.0)],
+        "named": {"a b": tf.constant(3.0)},
         "own": tf.keras.Variable(4.0),
     }
     run = gradtape(
         "loss = tf.reduce_sum(other(model(x))) * module.scale * some[0] * some[1]"
         " * named['a b'] * own",
-        "model", "other", "module", "some", "named", "own", "model.layers[0].kernel",
+        "model",
+        "other",
+        "module",
+        "some",
+        "named",
+        "own",
+        "model.layers[0].kernel",
         names=names,
     )
     grads = names["grads"]
     with tf.GradientTape() as tape:
         tape.watch([names["some"][0], names["named"]["a b"]])
         loss = (
-            tf.reduce_sum(other(model(names["x"]))) * module.scale * names["some"][0]
-            * names["some"][1] * names["named"]["a b"] * names["own"]
+            tf.reduce_sum(other(model(names["x"])))
+            * module.scale
+            * names["some"][0]
+            * names["some"][1]
+            * names["named"]["a b"]
+            * names["own"]
         )
     expected = tape.gradient(
         loss,
-        [*model.trainable_variables, *other.trainable_variables, module.scale, *names["some"],
-         names["named"]["a b"], names["own"].value, model.layers[0].kernel],
+        [
+            *model.trainable_variables,
+            *other.trainable_variables,
+            module.scale,
+            *names["some"],
+            names["named"]["a b"],
+            names["own"].value,
+            model.layers[0].kernel,
+        ],
     )
     assert len(grads) == len(expected)
     for got, wanted in zip(grads, expected, strict=True):
@@ -215,7 +240,9 @@ def test_without_sources_it_shows_what_the_tape_watched(gradtape: Any, tf: Any) 
 
 def test_the_tapes_own_methods_work_in_the_body(gradtape: Any, tf: Any) -> None:
     names = {"tf": tf, "v": tf.Variable(3.0)}
-    gradtape("a = v * v\nwith tape.stop_recording():\n    b = v * 9.0\nloss = a + b", "v", names=names)
+    gradtape(
+        "a = v * v\nwith tape.stop_recording():\n    b = v * 9.0\nloss = a + b", "v", names=names
+    )
     assert float(names["grads"]["v"]) == 6.0
     gradtape("a = v * v\ntape.reset()\nloss = v * 9.0", "v", names=names)
     assert float(names["grads"]["v"]) == 9.0
@@ -230,7 +257,8 @@ def test_tapes_of_its_own_work_in_the_body(gradtape: Any, tf: Any) -> None:
     gradtape(
         "with tf.GradientTape() as inner:\n    inner.watch(w)\n    y = w ** 3\n"
         "loss = inner.gradient(y, w)",
-        "w", names=names,
+        "w",
+        names=names,
     )
     assert float(names["grads"]["w"]) == 12.0
 
@@ -239,7 +267,9 @@ def test_the_tape_is_still_unused(gradtape: Any, tf: Any) -> None:
     names = {"tf": tf, "w": tf.constant(2.0), "b": tf.constant(1.0)}
     gradtape("loss = w * w + b", "w", names=names)
     assert isinstance(names["tape"], tf.GradientTape)
-    assert [None if g is None else float(g) for g in names["tape"].gradient(names["loss"], [names["w"]])] == [4.0]
+    assert [
+        None if g is None else float(g) for g in names["tape"].gradient(names["loss"], [names["w"]])
+    ] == [4.0]
     with pytest.raises(RuntimeError, match="non-persistent"):
         names["tape"].gradient(names["loss"], names["w"])
     gradtape("loss = w * w", "w", names=names, persistent=True)
@@ -279,11 +309,19 @@ def test_the_hessian_is_that_of_nested_tapes(gradtape: Any, tf: Any) -> None:
 
 
 def test_an_op_without_a_gradient_costs_its_own_nodes_only(gradtape: Any, tf: Any) -> None:
-    names = {"tf": tf, "w": tf.constant(2.0), "image": tf.random.uniform([4, 4, 3]), "v": tf.constant(1.0)}
+    names = {
+        "tf": tf,
+        "w": tf.constant(2.0),
+        "image": tf.random.uniform([4, 4, 3]),
+        "v": tf.constant(1.0),
+    }
     run = gradtape(
         "z = tf.raw_ops.AdjustContrastv2(images=image * v, contrast_factor=2.0)\n"
         "loss = tf.reduce_sum(z) + w * w + v",
-        "w", "image", "v", names=names,
+        "w",
+        "image",
+        "v",
+        names=names,
     )
     assert float(names["grads"]["w"]) == 4.0
     assert names["grads"]["image"] is None
@@ -322,12 +360,12 @@ def test_random_state_is_not_consumed(gradtape: Any, tf: Any) -> None:
     tf.random.set_seed(5)
     expected = [tf.random.normal([2]).numpy() for _ in range(2)]
     tf.random.set_seed(5)
-    before = random.getstate(), np.random.get_state()[1].tobytes()
+    before = random.getstate(), np.random.get_state()[1].tobytes()  # noqa: NPY002
     names = {"tf": tf, "w": tf.constant(2.0)}
     gradtape("noise = tf.random.normal([2])\nloss = tf.reduce_sum(noise) * w", "w", names=names)
     assert equal(names["noise"], expected[0])
     assert equal(tf.random.normal([2]), expected[1])
-    assert (random.getstate(), np.random.get_state()[1].tobytes()) == before
+    assert (random.getstate(), np.random.get_state()[1].tobytes()) == before  # noqa: NPY002
 
 
 def test_the_namespace_is_what_the_with_block_leaves(gradtape: Any, tf: Any) -> None:
@@ -335,9 +373,20 @@ def test_the_namespace_is_what_the_with_block_leaves(gradtape: Any, tf: Any) -> 
     gradtape(
         "import math as m\ndef f(): return w\nclass C: pass\n"
         "squares = [i * i for i in range(3)]\ndel gone\nloss = w * w",
-        "w", names=names,
+        "w",
+        names=names,
     )
-    assert set(names) - {"__builtins__"} >= {"tf", "w", "m", "f", "C", "squares", "loss", "tape", "grads"}
+    assert set(names) - {"__builtins__"} >= {
+        "tf",
+        "w",
+        "m",
+        "f",
+        "C",
+        "squares",
+        "loss",
+        "tape",
+        "grads",
+    }
     assert not {n for n in names if n.startswith("_") and n != "__builtins__"}
     assert names["f"]() is names["w"]
 

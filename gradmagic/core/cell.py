@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import CodeType
 
-# Storing this name says 'part of a source may have changed'. No program can hold it: it has a space.
+# Storing this name says 'part of a source may have changed'. The space keeps programs from it.
 CHANGED = "gradmagic changed"
 
 
@@ -163,7 +163,7 @@ class Namespace(MutableMapping[str, Any]):
         return self._names[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        line = sys._getframe(1).f_lineno
+        line = sys._getframe(1).f_lineno  # noqa: SLF001  (who stores)
         if name == CHANGED:
             self._on_change(line)
             return
@@ -198,9 +198,9 @@ class _BindingCollector(ast.NodeVisitor):
             self._add(node.name, node)
         shared = {n for one in ast.walk(node) if isinstance(one, ast.Global) for n in one.names}
         for inner in ast.walk(node):  # a function that binds the module's names
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                if inner.id in shared:
-                    self._add(inner.id, inner)
+            name = inner.id if isinstance(inner, ast.Name) else ""
+            if name in shared and isinstance(inner.ctx, ast.Store):  # type: ignore[attr-defined]
+                self._add(name, inner)
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _visit_scope
 
@@ -235,7 +235,7 @@ def _refuse_await(tree: ast.Module) -> None:
         if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)) or (
             isinstance(node, ast.comprehension) and node.is_async
         ):
-            line = getattr(node, "lineno", None) or node.iter.lineno  # type: ignore[attr-defined]
+            line = node.iter.lineno if isinstance(node, ast.comprehension) else node.lineno
             raise UserError(
                 _(
                     "line {line}: a cell under the tape cannot await; "

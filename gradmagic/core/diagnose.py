@@ -42,7 +42,8 @@ def diagnose(
     watched = {id(variable) for variable in tape.watched_variables()}
     for gradient, entry in zip(gradients, entries, strict=True):
         if gradient.result is None:
-            yield _explain_none(gradient, entry.tensor, id(entry.tensor) in watched, target, blocked)
+            is_watched = id(entry.tensor) in watched
+            yield _explain_none(gradient, entry.tensor, target, watched=is_watched, blocked=blocked)
     if recorder.missing:
         message = _n(
             "{count} op ran in another thread, where no tape records it; "
@@ -55,7 +56,7 @@ def diagnose(
 
 
 def _explain_none(
-    gradient: Gradient, tensor: Any, watched: bool, target: str, blocked: frozenset[str]
+    gradient: Gradient, tensor: Any, target: str, *, watched: bool, blocked: frozenset[str]
 ) -> Diagnosis:
     name, line = gradient.name, gradient.bound[gradient.taken]
     if not is_differentiable(tensor):
@@ -75,7 +76,8 @@ def _explain_none(
     if gradient.variable and not watched:
         if not tensor.trainable:
             message = _(
-                "{name} is a Variable with trainable=False, so the tape does not watch it by itself."
+                "{name} is a Variable with trainable=False, so the tape does not watch it "
+                "by itself."
             ).format(name=name)
             return Diagnosis("not-watched", name, line, None, message, f"tape.watch({name})")
         message = _(

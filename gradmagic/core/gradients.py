@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -99,11 +100,10 @@ def take_jacobian(
     if not is_differentiable(tensor):
         return None
     reader = tape.reader()
-    return _vectorized_if_possible(
-        lambda pfor: reader.jacobian(
-            target, tensor, unconnected_gradients=unconnected_gradients, experimental_use_pfor=pfor
-        )
+    compute = functools.partial(
+        reader.jacobian, target, tensor, unconnected_gradients=unconnected_gradients
     )
+    return _vectorized_if_possible(compute)
 
 
 def start_hessian(tape: CellTape, target: Any, entries: Sequence[Entry]) -> list[Any]:
@@ -135,25 +135,23 @@ def finish_hessian(tape: CellTape, gradients: Sequence[Any], entries: Sequence[E
             rows.append(np.zeros((height, sum(sizes))))
             continue
         dense = tf.convert_to_tensor(gradient)
-        blocks = _vectorized_if_possible(
-            lambda pfor, of=dense: reader.jacobian(
-                of, tensors, unconnected_gradients="zero", experimental_use_pfor=pfor
-            )
-        )
+        compute = functools.partial(reader.jacobian, dense, tensors, unconnected_gradients="zero")
+        blocks = _vectorized_if_possible(compute)
         rows.append(
             np.concatenate(
-                [b.numpy().reshape(height, width) for b, width in zip(blocks, sizes, strict=True)], 1
+                [b.numpy().reshape(height, width) for b, width in zip(blocks, sizes, strict=True)],
+                1,
             )
         )
     matrix = np.concatenate(rows) if rows else np.zeros((0, 0))
     return Hessian(matrix, tuple(entry.name for entry in entries), tuple(sizes))
 
 
-def _vectorized_if_possible(compute: Callable[[bool], Any]) -> Any:
+def _vectorized_if_possible(compute: Callable[..., Any]) -> Any:
     try:
-        return compute(True)
+        return compute(experimental_use_pfor=True)
     except ValueError:  # an op that TensorFlow cannot vectorize; its loop is slower
-        return compute(False)
+        return compute(experimental_use_pfor=False)
 
 
 def _refuse_size(option: str, size: int, name: str) -> None:

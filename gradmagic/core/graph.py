@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradmagic.core.i18n import _n
 from gradmagic.core.notation import Expression, find_data_slots, shorten, write_op
 from gradmagic.core.recorder import identify, passes_gradient
-from gradmagic.core.records import Edge, Graph, Node, Output
+from gradmagic.core.records import Edge, Fold, Graph, Node, Output
 from gradmagic.core.sources import find_parts
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class _Builder:
     def build(self, target: Any, target_name: str) -> Graph:
         data = self._find_data(identify(target))
         for position, op in enumerate(self.recorder.ops):
-            self._add_op(op, position in self.paths.leading, position in data)
+            self._add_op(op, leads=position in self.paths.leading, is_data=position in data)
         number = identify(target)
         if number not in self.made:  # the target is a source or an input itself
             self._add_input(number, self._see(target))
@@ -135,8 +135,13 @@ class _Builder:
         made = self.nodes[node].outputs[output]
         self.nodes.append(
             Node(
-                last, "target", None, target_name, self.nodes[node].line,
-                (replace(made, gradient=gradient),), count=0,
+                last,
+                "target",
+                None,
+                target_name,
+                self.nodes[node].line,
+                (replace(made, gradient=gradient),),
+                count=0,
             )
         )
         self.edges.append(Edge(node, last, output, 0, gradient is not None))
@@ -156,7 +161,7 @@ class _Builder:
                     needed.update(op.inputs[slot] for slot in slots)
         return data
 
-    def _add_op(self, op: Op, leads: bool, is_data: bool) -> None:
+    def _add_op(self, op: Op, *, leads: bool, is_data: bool) -> None:
         if op.type == "VarHandleOp":  # a Variable made in the cell: drawn as what it is
             self._add_input(op.outputs[0], self.recorder.seen[op.outputs[0]])
             return
@@ -167,10 +172,15 @@ class _Builder:
         outputs = tuple(self._make_output(number) for number in op.outputs)
         slots = find_data_slots(op.type, len(op.inputs))
         label = write_op(op.type, [self.written.get(op.inputs[slot]) for slot in slots])
-        fold = self._find_fold(op, outputs, leads, is_data)
+        fold = self._find_fold(op, outputs, leads=leads, is_data=is_data)
         self.nodes.append(
             Node(
-                own, "op", op.type, label.text, op.line, outputs,
+                own,
+                "op",
+                op.type,
+                label.text,
+                op.line,
+                outputs,
                 source=next((self.sources[n] for n in op.outputs if n in self.sources), None),
                 fold=fold,
             )
@@ -194,8 +204,8 @@ class _Builder:
         return self.nodes[producer].kind == "source" or number in self.paths.reached
 
     def _find_fold(
-        self, op: Op, outputs: tuple[Output, ...], leads: bool, is_data: bool
-    ) -> str | None:
+        self, op: Op, outputs: tuple[Output, ...], *, leads: bool, is_data: bool
+    ) -> Fold | None:
         asked = op.type in _ASK_SHAPE
         if asked or (
             op.inputs
@@ -207,7 +217,7 @@ class _Builder:
             return "side"
         if any(number in self.sources for number in op.outputs):
             return None
-        if not is_data or op.outputs and op.outputs[0] in self.shapes:
+        if not is_data or (op.outputs and op.outputs[0] in self.shapes):
             return "shape"
         if not op.inputs or not outputs:
             return None
@@ -226,20 +236,24 @@ class _Builder:
         if literal is not None:
             self.constants.add(number)
         self.made[number] = (len(self.nodes), 0)
-        self.written[number] = Expression(name) if name else literal and Expression(literal)
+        self.written[number] = Expression(name or literal or "") if name or literal else None
         self.nodes.append(
             Node(
-                len(self.nodes), "source" if is_source else "input", None,
-                name or literal or "", None, (output,),
+                len(self.nodes),
+                "source" if is_source else "input",
+                None,
+                name or literal or "",
+                None,
+                (output,),
                 source=self.sources.get(number),
-                fold="constant" if literal is not None else None, count=0,
+                fold="constant" if literal is not None else None,
+                count=0,
             )
         )
 
     def _see(self, tensor: Any) -> Any:
         number = identify(tensor)
-        if number not in self.recorder.seen:
-            self.recorder._see(number, tensor.value() if hasattr(tensor, "handle") else tensor)
+        self.recorder.see(number, tensor.value() if hasattr(tensor, "handle") else tensor)
         return self.recorder.seen[number]
 
     def _make_output(self, number: int) -> Output:
@@ -256,12 +270,14 @@ class _Builder:
 
 def _write_literal(seen: Seen) -> str | None:
     """A small constant as it would be typed; None for what is larger or unknown."""
-    small = len(seen.shape) == 0 or (len(seen.shape) == 1 and seen.shape[0] <= MOST_WRITTEN)
+    small = len(seen.shape) <= 1 and all((side or 0) <= MOST_WRITTEN for side in seen.shape)
     numeric = seen.dtype.is_floating or seen.dtype.is_integer or seen.dtype.is_bool
     if seen.tensor is None or not small or not numeric:
         return None
-    written = [f"{float(v):g}" if seen.dtype.is_floating else str(v)
-               for v in seen.tensor.numpy().reshape(-1)]
+    written = [
+        f"{float(v):g}" if seen.dtype.is_floating else str(v)
+        for v in seen.tensor.numpy().reshape(-1)
+    ]
     return f"[{', '.join(written)}]" if seen.shape else written[0]
 
 
@@ -294,15 +310,23 @@ def describe_folding(graph: Graph) -> str:
         return ""
     drawn = sum(node.kind == "op" and node.fold is None for node in graph.nodes)
     reasons = [
-        _n("{count} that only computes shapes", "{count} that only compute shapes", folded["shape"])
-        .format(count=folded["shape"]) if folded["shape"] else "",
-        _n("{count} that changes nothing", "{count} that change nothing", folded["same"])
-        .format(count=folded["same"]) if folded["same"] else "",
+        _n(
+            "{count} that only computes shapes", "{count} that only compute shapes", folded["shape"]
+        ).format(count=folded["shape"])
+        if folded["shape"]
+        else "",
+        _n("{count} that changes nothing", "{count} that change nothing", folded["same"]).format(
+            count=folded["same"]
+        )
+        if folded["same"]
+        else "",
         _n(
             "{count} that the target does not depend on",
             "{count} that the target does not depend on",
             folded["side"],
-        ).format(count=folded["side"]) if folded["side"] else "",
+        ).format(count=folded["side"])
+        if folded["side"]
+        else "",
     ]
     return _n(
         "{drawn} of the {ops} recorded ops is drawn. Folded away: {reasons}.",
@@ -313,7 +337,9 @@ def describe_folding(graph: Graph) -> str:
 
 def _find_isolated(graph: Graph, kept: set[int]) -> set[int]:
     used = {
-        end for edge in graph.edges for end in (edge.producer, edge.consumer)
+        end
+        for edge in graph.edges
+        for end in (edge.producer, edge.consumer)
         if edge.producer in kept and edge.consumer in kept
     }
     return {node.id for node in graph.nodes if node.kind in ("input", "op")} - used
@@ -336,7 +362,9 @@ def _select(graph: Graph, kept: set[int]) -> Graph:
             start = feeding[start.producer]
             flows = flows and start.gradient
         if start.producer in kept:
-            edges.append(replace(edge, producer=start.producer, output=start.output, gradient=flows))
+            edges.append(
+                replace(edge, producer=start.producer, output=start.output, gradient=flows)
+            )
     numbers = {old: new for new, old in enumerate(sorted(kept))}
     by_id = {node.id: node for node in graph.nodes}
     return replace(
@@ -364,7 +392,10 @@ def _group_lines(graph: Graph) -> Graph:
             # the group gives what its last op gives, and is called after the last name it made
             label = next((o.name for o in node.outputs if o.name), None)
             nodes[at] = replace(
-                node, id=at, kind="group", count=lines[node.line],
+                node,
+                id=at,
+                kind="group",
+                count=lines[node.line],
                 label=label or (nodes[at].label if nodes[at].kind == "group" else ""),
             )
         else:

@@ -145,9 +145,7 @@ def write_op(op_type: str, operands: Sequence[Expression | None]) -> Expression:
         case "SoftmaxCrossEntropyWithLogits", 2:
             return Expression(f"H({_write(operands[1])}, softmax({_write(first)}))", CALL)
         case "SparseSoftmaxCrossEntropyWithLogits", 2:
-            return Expression(
-                f"H(one_hot({_write(operands[1])}), softmax({_write(first)}))", CALL
-            )
+            return Expression(f"H(one_hot({_write(operands[1])}), softmax({_write(first)}))", CALL)
     name = _name_function(op_type)
     if not operands or all(one is None for one in operands):
         return Expression(name, CALL)

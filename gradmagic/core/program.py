@@ -61,11 +61,11 @@ def write_program(
         reference = source.reference
         if gradient is not None and gradient.taken not in (-1, len(bound) - 1):
             reference = f"{source.text}_used"
-            line = bound[gradient.taken]
-            if line is None:
+            bound_at = bound[gradient.taken]
+            if bound_at is None:
                 before.append(f"{reference} = {source.text}")
             else:
-                plan.add_after(line, f"{reference} = {source.text}")
+                plan.add_after(bound_at, f"{reference} = {source.text}")
         asked.append(reference)
     target = found.name
     if found.reason == "last-expression":
@@ -96,8 +96,10 @@ def _lay_out(
     lines = []
     if options.hessian:
         lines.append(CodeLine("with tf.GradientTape(persistent=True) as outer_tape:", None))
-        lines += [CodeLine(depth + text.replace(f"{tape}.watch", "outer_tape.watch"), None)
-                  for text in before]
+        lines += [
+            CodeLine(depth + text.replace(f"{tape}.watch", "outer_tape.watch"), None)
+            for text in before
+        ]
         depth += INDENT
     opening = f"with tf.GradientTape({', '.join(arguments)}) as {tape}:"
     lines.append(CodeLine(depth[: -len(INDENT)] + opening, None))
@@ -191,8 +193,8 @@ class _Plan:
     def write(self, indent: str) -> list[CodeLine]:
         """All lines, indented; the inside of a multi-line string is left as it is."""
         written = []
-        for offset, text in enumerate(self.lines):
-            number = self.cell.first_line + offset
+        for number, line_text in enumerate(self.lines, self.cell.first_line):
+            text = line_text
             for (line, column), parts in sorted(self.inline.items(), reverse=True):
                 if line == number:
                     raw = text.encode()
@@ -200,7 +202,8 @@ class _Plan:
             keep = number in self.in_string or not text.strip()
             written.append(CodeLine(text if keep else indent + text, number))
             written += [
-                CodeLine(indent + extra + added, None) for extra, added in self.added.get(number, ())
+                CodeLine(indent + extra + added, None)
+                for extra, added in self.added.get(number, ())
             ]
         return written
 

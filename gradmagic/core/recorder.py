@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType, TracebackType
 
+    from typing_extensions import Self
+
 try:
     from tensorflow.python.framework import op_callbacks
     from tensorflow.python.framework import ops as framework
@@ -32,7 +34,7 @@ HELD_TENSOR_BYTES = 16 << 20  # and no tensor larger than this
 
 
 def check_tensorflow() -> None:
-    """Raise UserError where this TensorFlow has no op callbacks, tape record or gradient registry."""
+    """Raise UserError where this TensorFlow lacks what recording needs of its inside."""
     works = (
         op_callbacks is not None
         and hasattr(op_callbacks, "add_op_callback")
@@ -104,11 +106,13 @@ class Recorder:
         self.missing = 0
         self._room = HELD_BYTES
         self._first = 0  # tensors made before the cell have smaller numbers
-        self._strangers: list[tuple[int, int]] = []  # position in ops, tensor that no op was seen to make
+        self._strangers: list[
+            tuple[int, int]
+        ] = []  # position in ops, tensor that no op was seen to make
         self._active = False
         self._other_profile: Any = None
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> Self:
         self._active = True
         self._first = tf.constant(0)._id
         self._other_profile = threading.getprofile()
@@ -145,21 +149,19 @@ class Recorder:
             number = tensor._id
             ids_in.append(number)
             if number not in seen:
-                self._see(number, tensor)
+                self.see(number, tensor)
                 if number > self._first:
                     self._strangers.append((len(self.ops), number))
         ids_out = []
         for tensor in outputs:
             number = tensor._id
             ids_out.append(number)
-            self._see(number, tensor)
+            self.see(number, tensor)
         self.ops.append(
             Op(op_type, tuple(ids_in), tuple(ids_out), self._find_line(), attributes or ())
         )
 
-    def add_hidden_reads(
-        self, variables: Sequence[tf.Variable], reader: tf.GradientTape
-    ) -> None:
+    def add_hidden_reads(self, variables: Sequence[tf.Variable], reader: tf.GradientTape) -> None:
         """Add the reads of Variables that TensorFlow did in C++, which no callback tells of.
 
         ``v * v`` hands the Variable itself to the op, which then reads it. What it read shares the
@@ -198,7 +200,10 @@ class Recorder:
                 return self.seen[op.outputs[0]].tensor
         return None
 
-    def _see(self, number: int, tensor: Any) -> None:
+    def see(self, number: int, tensor: Any) -> None:
+        """Note a tensor, and hold it where it is small enough and there is room."""
+        if number in self.seen:
+            return
         shape = tensor._shape_tuple()
         dtype = tensor.dtype
         size = dtype.size or 8
@@ -260,9 +265,7 @@ class CellTape(tf.GradientTape):
     """
 
     def __init__(self, *, persistent: bool, watch_accessed_variables: bool) -> None:
-        super().__init__(
-            persistent=persistent, watch_accessed_variables=watch_accessed_variables
-        )
+        super().__init__(persistent=persistent, watch_accessed_variables=watch_accessed_variables)
         self.watched: list[Any] = []
         self.resets = 0
         self._kept: Any = None
@@ -283,7 +286,8 @@ class CellTape(tf.GradientTape):
         self.resets += 1
 
     def _push_tape(self) -> None:
-        asked, self._persistent = self._persistent, True
+        asked = self._persistent  # type: ignore[has-type]
+        self._persistent = True
         try:
             super()._push_tape()
         finally:
@@ -317,7 +321,7 @@ def lacks_gradient(op_type: str) -> bool:
 
 @contextlib.contextmanager
 def pass_none_through(op_types: Sequence[str]) -> Iterator[None]:
-    """While open, ops without a registered gradient give None to their inputs, and raise nothing."""
+    """While open, ops without a registered gradient give their inputs None and raise nothing."""
     table = framework._gradient_registry._registry
     added = [op for op in op_types if op not in table]
     for op in added:

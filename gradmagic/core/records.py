@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 T = TypeVar("T")
+Fold = Literal["shape", "same", "side", "constant"]
 
 
-class ByName(tuple[T, ...], Generic[T]):
+class ByName(tuple[T, ...], Generic[T]):  # noqa: SLOT001  (it has an attribute)
     """A tuple that also answers by the name of a source.
 
     ``grads[0]``, ``dw, db = grads`` and ``zip(grads, variables)`` work as for any tuple;
@@ -34,7 +35,7 @@ class ByName(tuple[T, ...], Generic[T]):
 
     names: Mapping[str, int | slice]
 
-    def __new__(
+    def __new__(  # noqa: D102
         cls, items: Iterable[T] = (), names: Mapping[str, int | slice] | None = None
     ) -> ByName[T]:
         made = super().__new__(cls, items)
@@ -48,6 +49,7 @@ class ByName(tuple[T, ...], Generic[T]):
     @overload
     def __getitem__(self, key: str) -> T | tuple[T, ...]: ...
     def __getitem__(self, key: int | slice | str) -> T | tuple[T, ...]:
+        """The entry at a position, or of a name; KeyError names the names that there are."""
         if not isinstance(key, str):
             return super().__getitem__(key)
         if key not in self.names:
@@ -232,7 +234,7 @@ class Node:
     line: int | None
     outputs: tuple[Output, ...]
     source: str | None = None
-    fold: Literal["shape", "same", "side", "constant"] | None = None
+    fold: Fold | None = None
     count: int = 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -40,6 +40,7 @@ def find_per_sample(recorder: Recorder, target: Any) -> PerSample | None:
     losses = recorder.seen[vector].tensor
     mean, total = float(tf.reduce_mean(losses)), float(tf.reduce_sum(losses))
     whole = float(target)
+    reduction: Literal["mean", "sum"]
     if math.isclose(mean, whole, rel_tol=1e-3) or (math.isnan(mean) and math.isnan(whole)):
         reduction = "mean"
     elif math.isclose(total, whole, rel_tol=1e-3):
@@ -62,9 +63,7 @@ def _index(recorder: Recorder) -> dict[int, Op]:
     return {number: op for op in recorder.ops for number in op.outputs}
 
 
-def _find_vector(
-    recorder: Recorder, makers: dict[int, Op], number: int, depth: int
-) -> int | None:
+def _find_vector(recorder: Recorder, makers: dict[int, Op], number: int, depth: int) -> int | None:
     op = makers.get(number)
     if op is None or op.type not in _FOLLOWED or not depth:
         return None

@@ -1,4 +1,4 @@
-"""This kernel's memory of its runs: the last one, and the losses of each cell's runs."""
+"""A kernel's memory of its runs: the last one, and the losses of each cell's runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def remember(run: TapeRun, key: str) -> TapeRun:
     key
         What identifies the cell.
     """
-    global _last
+    global _last  # noqa: PLW0603  (a kernel has one last run)
     history = (*_losses.pop(key, ()), *run.history)[-MOST_LOSSES:]
     _losses[key] = history
     while len(_losses) > MOST_CELLS:

@@ -173,11 +173,12 @@ class Sources:
             return
         for text, root in self.roots.items():
             if root not in self._names and root not in made:
-                known = {n for n, v in self._names.items() if not n.startswith("_") and is_source(v)}
+                known = {
+                    n for n, v in self._names.items() if not n.startswith("_") and is_source(v)
+                }
                 raise UserError(_say_unknown(root, known | made))
-            if root in self._names and root not in made and root not in mentioned:
-                self._evaluate(text)
-            elif root in self._names and root not in made and text == root:
+            given = root in self._names and root not in made
+            if given and (root not in mentioned or text == root):  # it cannot become another
                 self._evaluate(text)
 
     def watch(self, line: int | None, root: str | None = None) -> None:
@@ -205,9 +206,9 @@ class Sources:
             entries = self._evaluate(text)
             if not entries:
                 raise UserError(
-                    _("'{name}' has no trainable variables, so there is no gradient to take").format(
-                        name=text
-                    )
+                    _(
+                        "'{name}' has no trainable variables, so there is no gradient to take"
+                    ).format(name=text)
                 )
             for entry in entries:  # bound where no watching was possible, as inside a function
                 known = self.versions.setdefault(entry.name, [])
@@ -238,9 +239,9 @@ def name_tensors(names: Mapping[str, Any]) -> dict[int, str]:
     found: dict[int, str] = {}
     for name, value in list(names.items()):
         tensor = unwrap(value)
-        if not name.startswith("_") and isinstance(tensor, (tf.Tensor, tf.Variable)):
-            if is_tensor(tensor):
-                found.setdefault(identify(tensor), name)
+        single = is_tensor(tensor) and not isinstance(tensor, COMPOSITES)
+        if single and not name.startswith("_"):
+            found.setdefault(identify(tensor), name)
     return found
 
 

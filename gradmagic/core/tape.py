@@ -197,9 +197,7 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
     target, recorder = ran.target, ran.recorder
     versions = [version for entry in ran.flat for version in ran.versions(entry)]
     known = [*ran.tape.watched_variables(), *(v.tensor for v in versions), *ran.names.values()]
-    variables = {
-        identify(one): one for one in map(unwrap, known) if isinstance(one, tf.Variable)
-    }
+    variables = {identify(one): one for one in map(unwrap, known) if isinstance(one, tf.Variable)}
     recorder.add_hidden_reads(list(variables.values()), ran.tape.reader())
     paths = graph.find_paths(recorder, target.tensor, [v.tensor for v in versions])
     between = [recorder.seen[number].tensor for number in paths.between]
@@ -213,7 +211,7 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
     gradients = []
     for source, group in ran.entries.items():
         for entry in group:
-            gradient, tensor = _make_gradient(ran, source, entry, by_version, bool(blocked))
+            gradient, tensor = _make_gradient(ran, source, entry, by_version, blocked=bool(blocked))
             gradients.append(gradient)
             if not isinstance(tensor, COMPOSITES):
                 by_tensor[identify(tensor)] = by_version[id(ran.versions(entry)[gradient.taken])]
@@ -248,7 +246,7 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
 
 
 def _make_gradient(
-    ran: _Ran, source: str, entry: Entry, by_version: Mapping[int, Any], blocked: bool
+    ran: _Ran, source: str, entry: Entry, by_version: Mapping[int, Any], *, blocked: bool
 ) -> tuple[Gradient, Any]:
     """The record of one source tensor, and the tensor that it is about.
 

@@ -71,10 +71,7 @@ def find_target(
         name, value, line = last_assigned
         return FoundTarget(name, "last-assigned", line, value)
     raise UserError(
-        _(
-            "the cell makes no float tensor to differentiate; assign one to loss, "
-            "or name it with -t"
-        )
+        _("the cell makes no float tensor to differentiate; assign one to loss, or name it with -t")
     )
 
 
@@ -94,9 +91,9 @@ def _check(name: str, value: Any) -> Any:
     value = unwrap(value)
     if not is_tensor(value) or isinstance(value, COMPOSITES):
         raise UserError(
-            _("the target '{name}' is no tensor (its type is {kind}); name a tensor with -t").format(
-                name=name, kind=type(value).__name__
-            )
+            _(
+                "the target '{name}' is no tensor (its type is {kind}); name a tensor with -t"
+            ).format(name=name, kind=type(value).__name__)
         )
     if not is_differentiable(value):
         raise UserError(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MINUS = "\u2212"
 
 
-def format_number(value: complex, digits: int = 4) -> str:
+def format_number(value: float | complex, digits: int = 4) -> str:  # noqa: PYI041
     """``value`` with ``digits`` significant digits, a true minus, and no exponent where short."""
     if isinstance(value, complex):
         sign = "+" if value.imag >= 0 or math.isnan(value.imag) else MINUS
