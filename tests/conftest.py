@@ -52,11 +52,12 @@ def _shell() -> InteractiveShell:
 @pytest.fixture
 def shell(_shell: InteractiveShell) -> Iterator[InteractiveShell]:
     """An IPython shell with the extension loaded and an empty namespace."""
-    _shell.reset(new_session=False)
     if "gradtape" not in _shell.magics_manager.magics["cell"]:
         _shell.run_line_magic("load_ext", "gradmagic")
+    before = dict(_shell.user_ns)
     yield _shell
-    _shell.reset(new_session=False)
+    _shell.user_ns.clear()  # (shell.reset would collect garbage, half a second with TensorFlow)
+    _shell.user_ns.update(before)
 
 
 @pytest.fixture(params=["call", "magic"])

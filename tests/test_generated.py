@@ -256,15 +256,13 @@ class Writer:
     def unpack(self) -> None:
         (one, kind), (other, kind_of_other) = self.place(), self.place()
         assume(one != other)
-        values = f"{self.expression(kind)}, {self.expression(kind_of_other)}"
-        if self.chance(30):
-            rest = self.fresh("r")
-            self.both(f"{one}, *{rest}, {other} = {values.replace(', ', ', ', 1)}", one, other)
-        elif self.chance(30):
-            self.both(f"[{one}, ({other},)] = {values.rstrip()}".replace(
-                values, f"{self.expression(kind)}, [{self.expression(kind_of_other)}]"), one, other)
-        else:
-            self.both(f"{one}, {other} = {values}", one, other)
+        first, last = self.expression(kind), self.expression(kind_of_other)
+        line = self.pick([
+            f"{one}, {other} = {first}, {last}",
+            f"{one}, *{self.fresh('r')}, {other} = {first}, {self.expression('v', 1)}, {last}",
+            f"[{one}, ({other},)] = {first}, [{last}]",
+        ])
+        self.both(line, one, other)
         self.bind(one, kind)
         self.bind(other, kind_of_other)
 
@@ -553,7 +551,7 @@ def make_names(tf: Any, dtype: str = "float32") -> dict[str, Any]:
 
 def seed(tf: Any) -> None:
     tf.random.set_seed(5)
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
     random.seed(5)
 
 
@@ -580,7 +578,7 @@ def write_block(program: Program) -> str:
             if source.split("[")[0] in bound
         ]
 
-    lines = write_keeps("", tuple([*START, "params", "layers"]))
+    lines = write_keeps("", (*START, "params", "layers"))
     for text, bound in program.plain:
         indent = text[: len(text) - len(text.lstrip())]
         lines += [text, *write_keeps(indent, bound)]
@@ -720,7 +718,7 @@ def test_a_following_gradient_call_gives_the_same(tf, program):
 
 
 def read_random_state(tf: Any) -> Any:
-    kind, keys, *rest = np.random.get_state()
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (the global one is what a cell may disturb)
     return [
         freeze(tf.random.normal([3])), freeze(tf.random.uniform([2])), random.getstate(),
         [kind, keys.tobytes(), *rest], freeze(tf.random.get_global_generator().state),
@@ -882,8 +880,7 @@ CORNERS = {
         "w",
     ),
     "class-with-the-same-name-inside": (
-        "class Net:\n    w = x * 2.0\n    def call(self, w):\n        return self.w * w\n"
-        "loss = tf.reduce_sum(Net().call(w))", "w",
+        "class Net:\n    w = x * 2.0\n    def call(self, w):\n        return self.w * w\nloss = tf.reduce_sum(Net().call(w))", "w",
         """
     tape.watch(w)
     loss = tf.reduce_sum((x * 2.0) * w)""",

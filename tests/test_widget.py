@@ -8,6 +8,7 @@ import shutil
 import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 from handmade import DW, W, make_gradient, make_lesson, make_run
 
@@ -147,6 +148,38 @@ def test_tabs_by_keyboard(page):
     page.get_by_role("tab", name="Gradients").focus()
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("tab", selected=True).inner_text() == "Code"
+
+
+@pytest.mark.browser
+def test_a_page_that_takes_all_keys_leaves_the_tabs_theirs(page):
+    """Notebook 7 takes the arrow keys, JupyterLab Enter, in the document's capturing phase."""
+    page.evaluate(
+        """() => {
+          window.taken = [];
+          window.take = (event) => { taken.push(event.key); event.stopPropagation(); };
+          document.addEventListener("keydown", window.take, true);
+        }"""
+    )
+    mount(page, make_lesson())
+    page.get_by_role("tab", name="Gradients").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("tab", selected=True).inner_text() == "Code"
+    page.keyboard.press("Control+s")  # but no other: the notebook is saved by it
+    assert page.evaluate("taken") == ["Control", "s"]
+    page.evaluate("document.removeEventListener('keydown', window.take, true)")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [400, 700, 800, 1150])
+def test_nothing_is_wider_than_the_report(page, width):
+    rng = np.random.default_rng(0)
+    wide = make_gradient("wide", rng.normal(size=(3, 12)), rng.normal(size=(3, 12)))
+    large = make_gradient("large", rng.normal(size=(100, 40)), rng.normal(size=(100, 40)))
+    lesson = make_lesson()
+    mount(page, make_run(*lesson.gradients, wide, large, per_sample=lesson.per_sample), width=width)
+    for tab in [tab for tab in page.get_by_role("tab").all() if tab.is_visible()]:
+        tab.click()
+        assert page.locator(".gm").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 @pytest.mark.browser

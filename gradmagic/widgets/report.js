@@ -97,18 +97,25 @@ function addTabs(report, words, signal) {
       panels[i].classList.toggle("gm-off", i !== chosen);
     });
   };
-  tabs.forEach((tab, i) => {
-    tab.addEventListener("click", () => open(i), { signal });
-    tab.addEventListener("keydown", (event) => {
-      const shown = tabs.filter((other) => other.offsetParent !== null);
-      const next = moveTab(event.key, shown.indexOf(tab), shown.length);
-      if (next === null) return;
-      event.preventDefault();
-      event.stopPropagation(); // the notebook moves between cells by the same keys
-      open(tabs.indexOf(shown[next]));
-      shown[next].focus();
-    }, { signal });
-  });
+  tabs.forEach((tab, i) => tab.addEventListener("click", () => open(i), { signal }));
+  // JupyterLab and Notebook 7 take arrow keys and Enter for their cells, in the capturing phase of
+  // the document. The window comes before it.
+  window.addEventListener("keydown", (event) => {
+    const focused = event.target instanceof Element ? event.target : null;
+    if (!focused || !report.contains(focused)) return;
+    if (focused.matches("button, summary") && ["Enter", " "].includes(event.key)) {
+      event.stopPropagation(); // what it does by itself is to be clicked
+      return;
+    }
+    const shown = tabs.filter((tab) => tab.offsetParent !== null);
+    const at = shown.findIndex((tab) => tab === focused);
+    const next = at < 0 ? null : moveTab(event.key, at, shown.length);
+    if (next === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    open(tabs.indexOf(shown[next]));
+    shown[next].focus();
+  }, { capture: true, signal });
   open(0);
 }
 
