@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -84,6 +85,12 @@ class Server:
         )
         nbformat.write(notebook, self.folder / name)
 
+    def address(self, app: str, name: str) -> str:
+        """Where a notebook opens; in JupyterLab in a workspace of its own, with no other tab."""
+        if app == "lab":
+            return f"{self.base}/lab/workspaces/{uuid.uuid4().hex}/tree/{name}?token={TOKEN}"
+        return f"{self.base}/notebooks/{name}?token={TOKEN}"
+
     def stop_kernels(self) -> None:
         """Shut every session down."""
         for session in self._ask("GET", "/api/sessions"):
@@ -151,6 +158,7 @@ class Page:
 
     def __init__(self, browser: Any, url: str, *, width: int = 1300) -> None:
         self.errors: list[str] = []
+        self.app = self.name = ""
         self.page = browser.new_page(viewport={"width": width, "height": 1400})
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -187,13 +195,13 @@ class Page:
         return sum(one.is_visible() for one in self.page.locator(selector).all())
 
 
-@pytest.fixture(scope="module", params=["lab/tree", "notebooks"], ids=["lab", "notebook"])
+@pytest.fixture(scope="module", params=["lab", "notebook"])
 def opened(request: pytest.FixtureRequest, server: Server, chromium: Any) -> Iterator[Page]:
     """The notebook, run in JupyterLab and in Notebook 7, and saved."""
-    name = f"{request.param.split('/')[0]}.ipynb"
+    name = f"{request.param}.ipynb"
     server.write(name, CELLS)
-    page = Page(chromium, f"{server.base}/{request.param}/{name}?token={TOKEN}")
-    page.url, page.name = f"{server.base}/{request.param}", name
+    page = Page(chromium, server.address(request.param, name))
+    page.app, page.name = request.param, name
     page.run_all()
     page.page.wait_for_selector(".gm-live .gm-tabs", timeout=60_000)
     page.save()
@@ -230,8 +238,14 @@ def test_nothing_is_wider_than_the_page(opened: Page) -> None:
         assert report.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
 
 
-def test_the_console_holds_no_error(opened: Page) -> None:
-    assert opened.errors == []
+def test_the_console_holds_no_error_of_ours(
+    opened: Page, server: Server, chromium: Any
+) -> None:
+    server.write("plain.ipynb", ["1 + 1"])  # what the front-end logs by itself
+    plain = Page(chromium, server.address(opened.app, "plain.ipynb"))
+    plain.run_all()
+    plain.page.close()
+    assert set(opened.errors) <= set(plain.errors)
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])
@@ -245,9 +259,9 @@ def test_opened_again_without_its_kernel_it_shows_the_static_report(
         (server.folder / name).write_text(text.replace("loss = ", "loss  = "), "utf-8")
     opened.page.goto("about:blank")
     server.stop_kernels()
-    again = Page(chromium, f"{opened.url}/{name}?token={TOKEN}")
+    again = Page(chromium, server.address(opened.app, name))
     again.page.wait_for_timeout(5000)  # the widget manager has had its time to fail
-    seen = again.page.locator(".jp-Notebook").inner_text()
+    seen = again.page.locator(".jp-Notebook >> visible=true").first.inner_text()
     assert "model not found" not in seen
     assert again.count_visible(".gm-live .gm") == 0
     if trusted:

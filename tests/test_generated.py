@@ -123,6 +123,7 @@ class Writer:
         self.plain: list[tuple[str, tuple[str, ...]]] = []
         self.depth = 0
         self.inside_function = False
+        self.stopped = False
         self.count = 0
 
     def pick(self, options: Any) -> Any:
@@ -410,8 +411,12 @@ class Writer:
         self.bind(name, kind)
 
     def stop_recording(self) -> None:
+        if self.stopped:  # TensorFlow refuses to stop twice
+            return
+        self.stopped = True
         with self.block("with tape.stop_recording():"):
             self.body()
+        self.stopped = False
 
     def attempt(self) -> None:
         with self.block("try:"):
@@ -870,6 +875,15 @@ CORNERS = {
     tape.watch(w)
     loss = tf.reduce_sum(w * h)""",
         "w",
+    ),
+    "walrus-in-a-test-that-fails": (
+        "if tf.reduce_sum(w := x * 2.0) > 1e9:\n    pass\nloss = tf.reduce_sum(w * w)\nw = w + 1.0", "w",
+        """
+    w = w_used = x * 2.0
+    tape.watch(w)
+    loss = tf.reduce_sum(w * w)
+    w = w + 1.0""",
+        "w_used",
     ),
     "copy-of-the-namespace": (
         "names = sorted(k for k in locals().copy() if k == 'w')\nloss = tf.reduce_sum(w * w)", "w",
