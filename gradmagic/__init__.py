@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from gradmagic.core.records import TapeRun
 
-__all__ = ["gradtape", "last_run", "load_ipython_extension", "save", "unload_ipython_extension"]
+__all__ = [
+    "display",
+    "gradtape",
+    "last_run",
+    "load_ipython_extension",
+    "save",
+    "unload_ipython_extension",
+]
 __version__ = "0.1.0"
 
 
@@ -36,7 +43,7 @@ def gradtape(body: str, *sources: str, names: dict[str, Any], **options: Any) ->
     Returns
     -------
     TapeRun
-        The record; show it with :func:`gradmagic.show.show_run`, keep it with :func:`save`.
+        The record; show it with :func:`display`, keep it with :func:`save`.
 
     Raises
     ------
@@ -57,6 +64,13 @@ def last_run() -> TapeRun:
     from gradmagic.core import runs
 
     return runs.last_run()
+
+
+def display(run: TapeRun) -> None:
+    """Show a run's report: below the cell of a notebook, as text in a terminal."""
+    from gradmagic import magics
+
+    magics.display(run)
 
 
 def save(run: TapeRun, path: str | Path) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
+from IPython import get_ipython
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import (
@@ -24,6 +25,8 @@ from gradmagic.core.i18n import _
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from gradmagic.core.records import TapeRun
 
 
 @magics_class
@@ -139,7 +142,14 @@ class GradTapeMagics(Magics):
         if not _or_default(given.quiet, self.quiet):
             from gradmagic import show
 
-            show.show_run(run, static=_or_default(given.static, self.static), key=key)
+            show.show_run(run, shell, static=_or_default(given.static, self.static), key=key)
+
+
+def display(run: TapeRun) -> None:
+    """Show a run's report where this process shows things."""
+    from gradmagic import show
+
+    show.show_run(run, get_ipython())
 
 
 def load(shell: Any) -> None:

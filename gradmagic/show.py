@@ -39,21 +39,24 @@ _ONE_OF_BOTH = """
 _widgets: OrderedDict[str, ReportWidget] = OrderedDict()
 
 
-def show_run(run: TapeRun, *, static: bool = False, key: str | None = None) -> None:
+def show_run(
+    run: TapeRun, shell: Any = None, *, static: bool = False, key: str | None = None
+) -> None:
     """Show the report of a run below the cell, or print it where there is no notebook.
 
     Parameters
     ----------
     run
         The run.
+    shell
+        IPython's shell; None outside IPython.
     static
         Without a live widget.
     key
         What identifies the cell: its next report closes the widget of this one. Each run is a cell
         of its own where it is None.
     """
-    shell = _find_kernel_shell()
-    if shell is None:
+    if getattr(shell, "kernel", None) is None:  # a terminal, or a plain process
         print(render_text(run), end="")  # noqa: T201
         return
     html = render_html(run)
@@ -106,13 +109,6 @@ def save(run: TapeRun, path: str | os.PathLike[str]) -> None:
         )
     text = render_page(run) if suffix == ".html" else render_text(run)
     path.write_text(text, encoding="utf-8")
-
-
-def _find_kernel_shell() -> Any:
-    """IPython's shell where it runs in a kernel; None in a terminal and outside IPython."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell if getattr(shell, "kernel", None) is not None else None
 
 
 def _shows_one_output(shell: Any) -> bool:

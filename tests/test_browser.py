@@ -238,9 +238,7 @@ def test_nothing_is_wider_than_the_page(opened: Page) -> None:
         assert report.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
 
 
-def test_the_console_holds_no_error_of_ours(
-    opened: Page, server: Server, chromium: Any
-) -> None:
+def test_the_console_holds_no_error_of_ours(opened: Page, server: Server, chromium: Any) -> None:
     server.write("plain.ipynb", ["1 + 1"])  # what the front-end logs by itself
     plain = Page(chromium, server.address(opened.app, "plain.ipynb"))
     plain.run_all()

@@ -29,65 +29,131 @@ SOURCES = ("w", "b", "g", "v", "c", "params", "params['k']", "params['c']", "lay
 
 SMOOTH = {
     "m": [
-        ("({0} + {1})", "mm"), ("({0} - {1})", "mv"), ("({0} * {1})", "mm"), ("({0} * {1})", "ms"),
-        ("({0} / (2.0 + tf.sin({1})))", "mm"), ("-{0}", "m"), ("tf.tanh({0})", "m"),
-        ("tf.sigmoid({0})", "m"), ("tf.nn.softplus({0})", "m"), ("tf.square({0})", "m"),
-        ("tf.sin({0})", "m"), ("tf.cos({0})", "m"), ("tf.exp(tf.sin({0}))", "m"),
-        ("tf.sqrt(1.0 + tf.square({0}))", "m"), ("tf.math.log1p(tf.square({0}))", "m"),
-        ("tf.nn.softmax({0})", "m"), ("tf.nn.log_softmax({0})", "m"), ("tf.nn.silu({0})", "m"),
-        ("tf.cumsum({0}, 1)", "m"), ("tf.reverse({0}, [0])", "m"), ("tf.roll({0}, 1, 1)", "m"),
-        ("tf.gather({0}, [2, 0, 2])", "m"), ("tf.transpose(tf.reshape({0}, [4, 3]))", "m"),
-        ("(0.1 * {0} @ tf.transpose({1}) @ {0})", "mm"), ("tf.identity({0})", "m"),
-        ("tf.einsum('ij,kj->ik', {0}, {1}) @ {0}", "mm"), ("tf.add_n([{0}, {1}])", "mm"),
-        ("tf.concat([{0}, {1}], 0)[1:4]", "mm"), ("tf.stack([{0}, {1}])[1]", "mm"),
-        ("tf.math.squared_difference({0}, {1})", "mm"), ("tf.broadcast_to({0}, [3, 4])", "v"),
-        ("tf.reduce_mean(tf.stack([{0}, {1}]), 0)", "mm"), ("tf.math.l2_normalize({0}, 1)", "m"),
-        ("tf.squeeze(tf.expand_dims({0}, 1), 1)", "m"), ("tf.tile({0}, [2, 1])[2:5]", "m"),
-        ("tf.concat(tf.split({0}, 2, 1)[::-1], 1)", "m"), ("tf.linalg.band_part({0}, 1, 1)", "m"),
-        ("tf.pad({0}, [[1, 0], [0, 0]])[:3]", "m"), ("tf.math.cumulative_logsumexp({0}, 0)", "m"),
-        ("tf.tensor_scatter_nd_add({0}, [[1]], [{1}])", "mv"), ("({0} ** 2)", "m"),
+        ("({0} + {1})", "mm"),
+        ("({0} - {1})", "mv"),
+        ("({0} * {1})", "mm"),
+        ("({0} * {1})", "ms"),
+        ("({0} / (2.0 + tf.sin({1})))", "mm"),
+        ("-{0}", "m"),
+        ("tf.tanh({0})", "m"),
+        ("tf.sigmoid({0})", "m"),
+        ("tf.nn.softplus({0})", "m"),
+        ("tf.square({0})", "m"),
+        ("tf.sin({0})", "m"),
+        ("tf.cos({0})", "m"),
+        ("tf.exp(tf.sin({0}))", "m"),
+        ("tf.sqrt(1.0 + tf.square({0}))", "m"),
+        ("tf.math.log1p(tf.square({0}))", "m"),
+        ("tf.nn.softmax({0})", "m"),
+        ("tf.nn.log_softmax({0})", "m"),
+        ("tf.nn.silu({0})", "m"),
+        ("tf.cumsum({0}, 1)", "m"),
+        ("tf.reverse({0}, [0])", "m"),
+        ("tf.roll({0}, 1, 1)", "m"),
+        ("tf.gather({0}, [2, 0, 2])", "m"),
+        ("tf.transpose(tf.reshape({0}, [4, 3]))", "m"),
+        ("(0.1 * {0} @ tf.transpose({1}) @ {0})", "mm"),
+        ("tf.identity({0})", "m"),
+        ("tf.einsum('ij,kj->ik', {0}, {1}) @ {0}", "mm"),
+        ("tf.add_n([{0}, {1}])", "mm"),
+        ("tf.concat([{0}, {1}], 0)[1:4]", "mm"),
+        ("tf.stack([{0}, {1}])[1]", "mm"),
+        ("tf.math.squared_difference({0}, {1})", "mm"),
+        ("tf.broadcast_to({0}, [3, 4])", "v"),
+        ("tf.reduce_mean(tf.stack([{0}, {1}]), 0)", "mm"),
+        ("tf.math.l2_normalize({0}, 1)", "m"),
+        ("tf.squeeze(tf.expand_dims({0}, 1), 1)", "m"),
+        ("tf.tile({0}, [2, 1])[2:5]", "m"),
+        ("tf.concat(tf.split({0}, 2, 1)[::-1], 1)", "m"),
+        ("tf.linalg.band_part({0}, 1, 1)", "m"),
+        ("tf.pad({0}, [[1, 0], [0, 0]])[:3]", "m"),
+        ("tf.math.cumulative_logsumexp({0}, 0)", "m"),
+        ("tf.tensor_scatter_nd_add({0}, [[1]], [{1}])", "mv"),
+        ("({0} ** 2)", "m"),
     ],
     "v": [
-        ("({0} + {1})", "vv"), ("({0} * {1})", "vv"), ("({0} * {1})", "vs"), ("tf.tanh({0})", "v"),
-        ("tf.reduce_sum({0}, 0)", "m"), ("tf.reduce_mean({0}, axis=0)", "m"), ("{0}[1]", "m"),
-        ("tf.reduce_logsumexp({0}, 0)", "m"), ("tf.linalg.matvec(tf.transpose({0}), {0}[:, 0])", "m"),
-        ("tf.nn.softmax({0})", "v"), ("tf.cumsum({0}, reverse=True)", "v"), ("tf.sin({0})", "v"),
-        ("tf.unstack({0})[2]", "m"), ("tf.gather({0}, [3, 1, 1, 0])", "v"),
+        ("({0} + {1})", "vv"),
+        ("({0} * {1})", "vv"),
+        ("({0} * {1})", "vs"),
+        ("tf.tanh({0})", "v"),
+        ("tf.reduce_sum({0}, 0)", "m"),
+        ("tf.reduce_mean({0}, axis=0)", "m"),
+        ("{0}[1]", "m"),
+        ("tf.reduce_logsumexp({0}, 0)", "m"),
+        ("tf.linalg.matvec(tf.transpose({0}), {0}[:, 0])", "m"),
+        ("tf.nn.softmax({0})", "v"),
+        ("tf.cumsum({0}, reverse=True)", "v"),
+        ("tf.sin({0})", "v"),
+        ("tf.unstack({0})[2]", "m"),
+        ("tf.gather({0}, [3, 1, 1, 0])", "v"),
     ],
     "s": [
-        ("tf.reduce_sum({0})", "m"), ("tf.reduce_mean({0})", "m"), ("tf.reduce_sum({0})", "v"),
-        ("tf.reduce_mean({0} * {1})", "vv"), ("({0} + {1})", "ss"), ("({0} * {1})", "ss"),
-        ("tf.tanh({0})", "s"), ("tf.tensordot({0}, {1}, 1)", "vv"), ("{0}[0]", "v"),
-        ("tf.nn.l2_loss({0})", "m"), ("tf.reduce_logsumexp({0})", "m"), ("{0}[2, 1]", "m"),
+        ("tf.reduce_sum({0})", "m"),
+        ("tf.reduce_mean({0})", "m"),
+        ("tf.reduce_sum({0})", "v"),
+        ("tf.reduce_mean({0} * {1})", "vv"),
+        ("({0} + {1})", "ss"),
+        ("({0} * {1})", "ss"),
+        ("tf.tanh({0})", "s"),
+        ("tf.tensordot({0}, {1}, 1)", "vv"),
+        ("{0}[0]", "v"),
+        ("tf.nn.l2_loss({0})", "m"),
+        ("tf.reduce_logsumexp({0})", "m"),
+        ("{0}[2, 1]", "m"),
         ("tf.reduce_mean(tf.square({0} - {1}))", "mm"),
         ("tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits([1, 3, 0], {0}))", "m"),
-        ("tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.one_hot([0, 2, 1], 4), {0}))", "m"),
+        (
+            "tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.one_hot([0, 2, 1], 4), {0}))",
+            "m",
+        ),
         ("tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(tf.ones_like({0}), {0}))", "v"),
     ],
 }
 ROUGH = {
     "m": [
-        ("tf.nn.relu({0})", "m"), ("tf.abs({0})", "m"), ("tf.maximum({0}, {1})", "mm"),
-        ("tf.minimum({0}, {1})", "mm"), ("tf.where({0} > {1}, {0}, 0.5 * {1})", "mm"),
-        ("tf.clip_by_value({0}, -0.5, 0.7)", "m"), ("tf.stop_gradient({0})", "m"),
-        ("tf.cast(tf.cast({0}, tf.float64), tf.float32)", "m"), ("tf.sort({0})", "m"),
-        ("tf.cast(tf.cast({0}, tf.float16), tf.float32)", "m"), ("tf.sign({0})", "m"),
-        ("tf.nn.dropout({0}, 0.4)", "m"), ("({0} + tf.random.normal([3, 4]))", "m"),
-        ("tf.nn.leaky_relu({0})", "m"), ("tf.nn.elu({0})", "m"), ("tf.nn.gelu({0})", "m"),
-        ("tf.clip_by_norm({0}, 1.0)", "m"), ("tf.math.divide_no_nan({0}, {1})", "mm"),
-        ("tf.cast({0} > 0, tf.float32)", "m"), ("tf.math.sqrt({0})", "m"),
+        ("tf.nn.relu({0})", "m"),
+        ("tf.abs({0})", "m"),
+        ("tf.maximum({0}, {1})", "mm"),
+        ("tf.minimum({0}, {1})", "mm"),
+        ("tf.where({0} > {1}, {0}, 0.5 * {1})", "mm"),
+        ("tf.clip_by_value({0}, -0.5, 0.7)", "m"),
+        ("tf.stop_gradient({0})", "m"),
+        ("tf.cast(tf.cast({0}, tf.float64), tf.float32)", "m"),
+        ("tf.sort({0})", "m"),
+        ("tf.cast(tf.cast({0}, tf.float16), tf.float32)", "m"),
+        ("tf.sign({0})", "m"),
+        ("tf.nn.dropout({0}, 0.4)", "m"),
+        ("({0} + tf.random.normal([3, 4]))", "m"),
+        ("tf.nn.leaky_relu({0})", "m"),
+        ("tf.nn.elu({0})", "m"),
+        ("tf.nn.gelu({0})", "m"),
+        ("tf.clip_by_norm({0}, 1.0)", "m"),
+        ("tf.math.divide_no_nan({0}, {1})", "mm"),
+        ("tf.cast({0} > 0, tf.float32)", "m"),
+        ("tf.math.sqrt({0})", "m"),
         ("({0} if tf.reduce_mean({1}) > 0 else {1})", "mm"),
     ],
     "v": [
-        ("tf.reduce_max({0}, 0)", "m"), ("tf.reduce_min({0}, 0)", "m"), ("tf.norm({0}, axis=0)", "m"),
-        ("tf.reduce_prod({0}, 0)", "m"), ("tf.nn.relu({0})", "v"), ("tf.math.log({0})", "v"),
-        ("tf.math.cumprod({0})", "v"), ("tf.math.top_k({0}, 4).values", "v"),
+        ("tf.reduce_max({0}, 0)", "m"),
+        ("tf.reduce_min({0}, 0)", "m"),
+        ("tf.norm({0}, axis=0)", "m"),
+        ("tf.reduce_prod({0}, 0)", "m"),
+        ("tf.nn.relu({0})", "v"),
+        ("tf.math.log({0})", "v"),
+        ("tf.math.cumprod({0})", "v"),
+        ("tf.math.top_k({0}, 4).values", "v"),
     ],
     "s": [
-        ("tf.reduce_max({0})", "m"), ("tf.norm({0})", "v"), ("tf.reduce_prod({0})", "v"),
-        ("({0} * np.random.uniform())", "s"), ("({0} + random.random())", "s"),
+        ("tf.reduce_max({0})", "m"),
+        ("tf.norm({0})", "v"),
+        ("tf.reduce_prod({0})", "v"),
+        ("({0} * np.random.uniform())", "s"),
+        ("({0} + random.random())", "s"),
         ("tf.reduce_mean(tf.losses.MSE({0}, {1}))", "mm"),
-        ("tf.reduce_mean(tf.losses.categorical_crossentropy(tf.nn.softmax({0}), tf.nn.softmax({1})))", "mm"),
+        (
+            "tf.reduce_mean(tf.losses.categorical_crossentropy(tf.nn.softmax({0}), tf.nn.softmax({1})))",
+            "mm",
+        ),
         ("tf.reduce_sum(tf.boolean_mask({0}, {0} > 0))", "v"),
     ],
 }
@@ -258,11 +324,13 @@ class Writer:
         (one, kind), (other, kind_of_other) = self.place(), self.place()
         assume(one != other)
         first, last = self.expression(kind), self.expression(kind_of_other)
-        line = self.pick([
-            f"{one}, {other} = {first}, {last}",
-            f"{one}, *{self.fresh('r')}, {other} = {first}, {self.expression('v', 1)}, {last}",
-            f"[{one}, ({other},)] = {first}, [{last}]",
-        ])
+        line = self.pick(
+            [
+                f"{one}, {other} = {first}, {last}",
+                f"{one}, *{self.fresh('r')}, {other} = {first}, {self.expression('v', 1)}, {last}",
+                f"[{one}, ({other},)] = {first}, [{last}]",
+            ]
+        )
         self.both(line, one, other)
         self.bind(one, kind)
         self.bind(other, kind_of_other)
@@ -388,11 +456,15 @@ class Writer:
             return
         counter, value = self.fresh("n"), f"tf.sin({self.operand(kind, 2)})"
         self.both(f"{counter} = 0")
-        self.type(f"while tf.reduce_sum({name} := {value}) > -100.0 and ({counter} := {counter} + 1) < 3:")
+        self.type(
+            f"while tf.reduce_sum({name} := {value}) > -100.0 and ({counter} := {counter} + 1) < 3:"
+        )
         self.bind(name, kind)
         with self.block("while True:", typed=False):
             self.hand(f"{name} = {value}", name)
-            self.hand(f"if not (tf.reduce_sum({name}) > -100.0 and ({counter} := {counter} + 1) < 3):")
+            self.hand(
+                f"if not (tf.reduce_sum({name}) > -100.0 and ({counter} := {counter} + 1) < 3):"
+            )
             self.hand("    break")
             self.body()
 
@@ -489,21 +561,29 @@ class Writer:
         if self.chance(50):
             self.both(f"layers.append({self.expression(self.pick('mv'))})", "layers")
             return
-        self.both(f"params = {{'k': {self.expression('m')}, 'c': {self.expression('v')}}}", "params")
+        self.both(
+            f"params = {{'k': {self.expression('m')}, 'c': {self.expression('v')}}}", "params"
+        )
         self.variables.discard("params['c']")
 
 
 @st.composite
 def programs(draw: Any, *, smooth: bool = False, ending: str | None = None) -> Program:
     """Random programs with one to three sources."""
-    sources = draw(st.lists(
-        st.sampled_from(SOURCES if not smooth else ["w", "b", "g", "v"]),
-        min_size=1, max_size=3, unique=True,
-    ))
+    sources = draw(
+        st.lists(
+            st.sampled_from(SOURCES if not smooth else ["w", "b", "g", "v"]),
+            min_size=1,
+            max_size=3,
+            unique=True,
+        )
+    )
     writer = Writer(draw, sources, smooth=smooth)
     for _ in range(draw(st.integers(1, 5))):
         writer.statement()
-    ending = ending or draw(st.sampled_from(["loss", "loss", "loop", "expression", "last", "named"]))
+    ending = ending or draw(
+        st.sampled_from(["loss", "loss", "loop", "expression", "last", "named"])
+    )
     target, named = None, "loss"
     if ending == "loss":
         writer.both(f"loss = {writer.total(writer.pick('sssv'))}")
@@ -514,7 +594,9 @@ def programs(draw: Any, *, smooth: bool = False, ending: str | None = None) -> P
     elif ending == "loop":
         writer.both("loss = 0.0")
         with writer.block(f"for k0 in range({draw(st.integers(1, 3))}):"):
-            writer.both(f"loss {draw(st.sampled_from(['+=', '= loss +']))} {writer.expression('s')}")
+            writer.both(
+                f"loss {draw(st.sampled_from(['+=', '= loss +']))} {writer.expression('s')}"
+            )
             writer.body()
     elif ending == "expression":
         named, value = "target_", writer.total(writer.pick("sm"))
@@ -546,11 +628,22 @@ def make_names(tf: Any, dtype: str = "float32") -> dict[str, Any]:
         return tf.constant(next(rows)[: int(np.prod(shape))].reshape(shape), dtype)
 
     return {
-        "tf": tf, "np": np, "random": random, "contextlib": contextlib,
-        "w": make("m"), "b": make("v"), "g": make("s"), "x": make("m"), "y": make("v"),
-        "v": tf.Variable(make("m")), "c": tf.Variable(make("v")),
+        "tf": tf,
+        "np": np,
+        "random": random,
+        "contextlib": contextlib,
+        "w": make("m"),
+        "b": make("v"),
+        "g": make("s"),
+        "x": make("m"),
+        "y": make("v"),
+        "v": tf.Variable(make("m")),
+        "c": tf.Variable(make("v")),
         "params": {"k": make("m"), "c": tf.Variable(make("v"))},
-        "layers": [tf.constant(VALUES[0].reshape(3, 4) / 2, dtype), tf.Variable(VALUES[1][:4], dtype=dtype)],
+        "layers": [
+            tf.constant(VALUES[0].reshape(3, 4) / 2, dtype),
+            tf.Variable(VALUES[1][:4], dtype=dtype),
+        ],
     }
 
 
@@ -646,7 +739,9 @@ def freeze_names(names: dict[str, Any], *without: str) -> dict[str, Any]:
 
 def run_both(tf: Any, program: Program, gradtape: Any = gradmagic.gradtape, **options: Any) -> Any:
     """The program through gradmagic and by hand: run, its names, by hand: gradients, names."""
-    note(f"{program.cell}\n\n# sources: {program.sources}, target: {program.target or program.named}")
+    note(
+        f"{program.cell}\n\n# sources: {program.sources}, target: {program.target or program.named}"
+    )
     names, names_by_hand = make_names(tf), make_names(tf)
     seed(tf)
     if program.target:
@@ -725,8 +820,11 @@ def test_a_following_gradient_call_gives_the_same(tf, program):
 def read_random_state(tf: Any) -> Any:
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (the global one is what a cell may disturb)
     return [
-        freeze(tf.random.normal([3])), freeze(tf.random.uniform([2])), random.getstate(),
-        [kind, keys.tobytes(), *rest], freeze(tf.random.get_global_generator().state),
+        freeze(tf.random.normal([3])),
+        freeze(tf.random.uniform([2])),
+        random.getstate(),
+        [kind, keys.tobytes(), *rest],
+        freeze(tf.random.get_global_generator().state),
     ]
 
 
@@ -763,7 +861,9 @@ def test_gradients_are_finite_differences(tf, program):
     for name, grad in zip(program.sources, names["grads"], strict=True):
         along = direction(SHAPES[START[name]])
         slope = (evaluate(name, 1e-5 * along) - evaluate(name, -1e-5 * along)) / 2e-5
-        exact = 0.0 if grad is None else float(np.sum(np.asarray(tf.convert_to_tensor(grad)) * along))
+        exact = (
+            0.0 if grad is None else float(np.sum(np.asarray(tf.convert_to_tensor(grad)) * along))
+        )
         size = max(1.0, abs(exact), abs(float(np.sum(run.loss))))
         assert abs(slope - exact) <= 1e-5 * size, name
 
@@ -771,7 +871,8 @@ def test_gradients_are_finite_differences(tf, program):
 # What a generated program seldom holds, each with the block as one would write it by hand.
 CORNERS = {
     "walrus-in-comprehension": (
-        "hs = [tf.sin(w := w * (k + 1.0)) for k in range(2)]\nloss = tf.reduce_sum(tf.add_n(hs))", "w",
+        "hs = [tf.sin(w := w * (k + 1.0)) for k in range(2)]\nloss = tf.reduce_sum(tf.add_n(hs))",
+        "w",
         """
     tape.watch(w)
     hs = []
@@ -783,7 +884,8 @@ CORNERS = {
         "w",
     ),
     "new-tensor-by-walrus-in-comprehension": (
-        "hs = [tf.sin(w := x * (k + 1.0)) for k in range(2)]\nloss = tf.reduce_sum(tf.add_n(hs))", "w",
+        "hs = [tf.sin(w := x * (k + 1.0)) for k in range(2)]\nloss = tf.reduce_sum(tf.add_n(hs))",
+        "w",
         """
     hs = []
     for k in range(2):
@@ -794,7 +896,8 @@ CORNERS = {
         "w",
     ),
     "new-tensor-by-walrus": (
-        "h = tf.sin(w := x * 2.0)\nloss = tf.reduce_sum(h)", "w",
+        "h = tf.sin(w := x * 2.0)\nloss = tf.reduce_sum(h)",
+        "w",
         """
     w = x * 2.0
     tape.watch(w)
@@ -803,7 +906,8 @@ CORNERS = {
         "w",
     ),
     "bound-again-in-a-loop": (
-        "loss = 0.0\nfor k in range(3):\n    loss += tf.reduce_sum(w ** 2)\n    w = w * 0.5", "w",
+        "loss = 0.0\nfor k in range(3):\n    loss += tf.reduce_sum(w ** 2)\n    w = w * 0.5",
+        "w",
         """
     loss = 0.0
     for k in range(3):
@@ -814,7 +918,8 @@ CORNERS = {
         "w_used",
     ),
     "loop-on-one-line": (
-        "for w in [x, 2.0 * x]: loss = tf.reduce_sum(w ** 2)", "w",
+        "for w in [x, 2.0 * x]: loss = tf.reduce_sum(w ** 2)",
+        "w",
         """
     for w in [x, 2.0 * x]:
         tape.watch(w)
@@ -822,7 +927,8 @@ CORNERS = {
         "w",
     ),
     "with-on-one-line": (
-        "with contextlib.nullcontext(x) as w: loss = tf.reduce_sum(w ** 2)", "w",
+        "with contextlib.nullcontext(x) as w: loss = tf.reduce_sum(w ** 2)",
+        "w",
         """
     with contextlib.nullcontext(x) as w:
         tape.watch(w)
@@ -830,7 +936,8 @@ CORNERS = {
         "w",
     ),
     "several-on-one-line": (
-        "w = x * 2.0; loss = tf.reduce_sum(w * w); w = w + 1.0", "w",
+        "w = x * 2.0; loss = tf.reduce_sum(w * w); w = w + 1.0",
+        "w",
         """
     w = w_used = x * 2.0
     tape.watch(w)
@@ -839,7 +946,8 @@ CORNERS = {
         "w_used",
     ),
     "part-of-a-dict-bound-again": (
-        "params = {'k': x + 1.0}\nloss = tf.reduce_sum(params['k'] ** 2)\nparams['k'] = x", "params['k']",
+        "params = {'k': x + 1.0}\nloss = tf.reduce_sum(params['k'] ** 2)\nparams['k'] = x",
+        "params['k']",
         """
     params = {'k': x + 1.0}
     used = params['k']
@@ -849,7 +957,8 @@ CORNERS = {
         "used",
     ),
     "dict-with-a-part-bound-again": (
-        "loss = tf.reduce_sum(params['k'] * params['c'])\nparams['k'] = x", "params",
+        "loss = tf.reduce_sum(params['k'] * params['c'])\nparams['k'] = x",
+        "params",
         """
     used = params['k']
     tape.watch(used)
@@ -858,7 +967,8 @@ CORNERS = {
         "used, params['c']",
     ),
     "swap": (
-        "w, x = x, w\nloss = tf.reduce_sum(w * x * x)", "w x",
+        "w, x = x, w\nloss = tf.reduce_sum(w * x * x)",
+        "w x",
         """
     tape.watch([w, x])
     w, x = x, w
@@ -866,7 +976,8 @@ CORNERS = {
         "w, x",
     ),
     "deleted-and-made-again": (
-        "h = w * 3.0\ndel w\nw = h + 1.0\nloss = tf.reduce_sum(w * h)", "w",
+        "h = w * 3.0\ndel w\nw = h + 1.0\nloss = tf.reduce_sum(w * h)",
+        "w",
         """
     tape.watch(w)
     h = w * 3.0
@@ -877,7 +988,8 @@ CORNERS = {
         "w",
     ),
     "walrus-in-a-test-that-fails": (
-        "if tf.reduce_sum(w := x * 2.0) > 1e9:\n    pass\nloss = tf.reduce_sum(w * w)\nw = w + 1.0", "w",
+        "if tf.reduce_sum(w := x * 2.0) > 1e9:\n    pass\nloss = tf.reduce_sum(w * w)\nw = w + 1.0",
+        "w",
         """
     w = w_used = x * 2.0
     tape.watch(w)
@@ -885,8 +997,21 @@ CORNERS = {
     w = w + 1.0""",
         "w_used",
     ),
+    "captured-by-match": (
+        "match x * 2.0:\n    case w:\n        h = w * w\n        w = w + 1.0\nloss = tf.reduce_sum(h * w)",
+        "w",
+        """
+    w = x * 2.0
+    tape.watch(w)
+    h = w * w
+    w = w + 1.0
+    tape.watch(w)
+    loss = tf.reduce_sum(h * w)""",
+        "w",
+    ),
     "copy-of-the-namespace": (
-        "names = sorted(k for k in locals().copy() if k == 'w')\nloss = tf.reduce_sum(w * w)", "w",
+        "names = sorted(k for k in locals().copy() if k == 'w')\nloss = tf.reduce_sum(w * w)",
+        "w",
         """
     tape.watch(w)
     names = ['w']
@@ -894,14 +1019,16 @@ CORNERS = {
         "w",
     ),
     "class-with-the-same-name-inside": (
-        "class Net:\n    w = x * 2.0\n    def call(self, w):\n        return self.w * w\nloss = tf.reduce_sum(Net().call(w))", "w",
+        "class Net:\n    w = x * 2.0\n    def call(self, w):\n        return self.w * w\nloss = tf.reduce_sum(Net().call(w))",
+        "w",
         """
     tape.watch(w)
     loss = tf.reduce_sum((x * 2.0) * w)""",
         "w",
     ),
     "decorated-and-traced": (
-        "@tf.function\ndef f(a):\n    return tf.sin(a) * w\nloss = tf.reduce_sum(f(w))", "w",
+        "@tf.function\ndef f(a):\n    return tf.sin(a) * w\nloss = tf.reduce_sum(f(w))",
+        "w",
         """
     tape.watch(w)
     @tf.function
@@ -919,7 +1046,9 @@ def test_corners(tf, name, pasted):
     """Bindings that need care: the gradients of the run, and of the program to paste."""
     cell, sources, block, asked = CORNERS[name]
     by_hand = make_names(tf)
-    run_text(f"with tf.GradientTape() as tape:{block}\ngrads = tape.gradient(loss, [{asked}])", by_hand)
+    run_text(
+        f"with tf.GradientTape() as tape:{block}\ngrads = tape.gradient(loss, [{asked}])", by_hand
+    )
     names = make_names(tf)
     run = gradmagic.gradtape(cell, *sources.split(), names=names)
     if pasted:

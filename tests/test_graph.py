@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gradmagic
-from gradmagic.core.graph import MOST_NODES, describe_folding, view
+from gradmagic.core.folding import MOST_NODES, describe_folding, view
 
 if TYPE_CHECKING:
     from gradmagic.core.records import Graph

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import sys
-import types
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -465,8 +463,8 @@ def folding(monkeypatch):
     def view(graph, *, unfolded=False):
         return graph if unfolded else make_graph(graph.ops // 2)
 
-    stand_in = types.SimpleNamespace(view=view, describe_folding=lambda graph: "Half is folded.")
-    monkeypatch.setitem(sys.modules, "gradmagic.core.graph", stand_in)
+    monkeypatch.setattr("gradmagic.render.html.view", view)
+    monkeypatch.setattr("gradmagic.render.html.describe_folding", lambda graph: "Half is folded.")
 
 
 def test_the_graph_is_drawn_folded_and_unfolds(folding):
@@ -499,7 +497,7 @@ def test_a_drawing_that_fails_does_not_fail_the_report(folding, monkeypatch):
     def fail(graph):
         raise RuntimeError("no <layout>")
 
-    monkeypatch.setattr("gradmagic.render.graph.draw_graph", fail)
+    monkeypatch.setattr("gradmagic.render.html.draw_graph", fail)
     text = read(make_lesson(graph=make_graph(4))).text
     assert "The graph could not be drawn: no <layout>" in text
     assert "Tanh" in text

@@ -27,7 +27,9 @@ def by_hand(
     code = compile(body, "<by hand>", "exec", dont_inherit=True)
     with tf.GradientTape() as tape:
         if watch:
-            tape.watch([own[s] for s in sources if s in own and not isinstance(own[s], tf.Variable)])
+            tape.watch(
+                [own[s] for s in sources if s in own and not isinstance(own[s], tf.Variable)]
+            )
         exec(code, own)
     return own["loss"], tape.gradient(own["loss"], [own[s] for s in sources], **options)
 
@@ -141,7 +143,11 @@ def test_descent_by_running_the_cell_again(gradtape, tf, rate, kind):
     assert equal(names["w"], w)
     assert run.history[-25:] == tuple(history)
     assert float(w) - 3.0 == pytest.approx(-3.0 * (1 - 2 * rate) ** 25, rel=1e-3)
-    assert {"good": history[-1] < 1e-3, "small": 8.0 < history[-1] < 9.0, "large": history[-1] > 1e4}[kind]
+    assert {
+        "good": history[-1] < 1e-3,
+        "small": 8.0 < history[-1] < 9.0,
+        "large": history[-1] > 1e4,
+    }[kind]
 
 
 def test_descent_inside_one_cell(gradtape, tf):
@@ -194,7 +200,9 @@ def test_mse_per_sample(gradtape, tf):
     run = gradtape(MSE["mean-of-keras"], "out", names=names)
     assert names["per_sample"].shape == (5,)
     assert run.per_sample.reduction == "mean"
-    np.testing.assert_array_equal(run.per_sample.losses, np.asarray(names["per_sample"], np.float64))
+    np.testing.assert_array_equal(
+        run.per_sample.losses, np.asarray(names["per_sample"], np.float64)
+    )
 
 
 # -- 3.2 and 3.5 Gradients through a small classifier -------------------------------------------
@@ -265,9 +273,13 @@ def test_the_gradient_of_the_logits(gradtape, tf):
 def test_confidently_wrong(gradtape, tf):
     """s = 10: MSE's gradient is 9e-5, crossentropy's 1.0, on the same logits."""
     names = {"tf": tf, "logits": tf.constant([[10.0, 0.0]]), "y": tf.constant([[0.0, 1.0]])}
-    check(gradtape, "loss = tf.reduce_mean(tf.losses.MSE(y, tf.nn.softmax(logits)))", "logits", names)
+    check(
+        gradtape, "loss = tf.reduce_mean(tf.losses.MSE(y, tf.nn.softmax(logits)))", "logits", names
+    )
     p = 1 / (1 + np.exp(10.0))
-    np.testing.assert_allclose(names["grads"][0], [[2 * p * (1 - p) ** 2, -2 * p * (1 - p) ** 2]], rtol=2e-3)
+    np.testing.assert_allclose(
+        names["grads"][0], [[2 * p * (1 - p) ** 2, -2 * p * (1 - p) ** 2]], rtol=2e-3
+    )
     assert [f"{v:.0e}" for v in np.ravel(names["grads"][0])] == ["9e-05", "-9e-05"]
     body = "loss = tf.reduce_mean(tf.losses.categorical_crossentropy(y, logits, from_logits=True))"
     check(gradtape, body, "logits", names)
@@ -346,7 +358,9 @@ TABLE = [  # s, how, loss and the size of the gradient as the lesson prints them
 ]
 
 
-@pytest.mark.parametrize(("s", "how", "loss", "slope"), TABLE, ids=[f"{s}-{how}" for s, how, *_ in TABLE])
+@pytest.mark.parametrize(
+    ("s", "how", "loss", "slope"), TABLE, ids=[f"{s}-{how}" for s, how, *_ in TABLE]
+)
 def test_the_table_of_instability(gradtape, tf, s, how, loss, slope):
     """Two classes, logits [s, 0], true class 1: every cell of the lesson's table."""
     names = {"tf": tf, "logits": tf.constant([[float(s), 0.0]]), "y": tf.constant([[0.0, 1.0]])}
@@ -374,8 +388,15 @@ def test_large_logits_of_random_weights(gradtape, tf):
         "w": tf.random.stateless_normal([784, 2], seed=[2, 2]),
         "b": tf.zeros([2]),
     }
-    spread = np.std([np.asarray(tf.random.stateless_normal([1, 784], seed=[1, k])
-                                @ tf.random.stateless_normal([784, 2], seed=[2, k])) for k in range(200)])
+    spread = np.std(
+        [
+            np.asarray(
+                tf.random.stateless_normal([1, 784], seed=[1, k])
+                @ tf.random.stateless_normal([784, 2], seed=[2, k])
+            )
+            for k in range(200)
+        ]
+    )
     assert 24 < spread < 32
     difference = np.ravel(names["x"] @ names["w"]) @ [1, -1]
     names["y"] = tf.one_hot([int(difference > 0)], 2)  # the class that the model holds for wrong

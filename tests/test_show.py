@@ -33,7 +33,6 @@ def outputs(monkeypatch):
     sent = []
     for name in ("VSCODE_PID", "VSCODE_CWD"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(show, "_find_kernel_shell", Shell)
     monkeypatch.setattr(show, "_publish", sent.append)
     monkeypatch.setattr(show, "_widgets", type(show._widgets)())
     yield sent
@@ -42,7 +41,7 @@ def outputs(monkeypatch):
 
 
 def test_a_kernel_sends_the_static_report_and_then_the_live_one(outputs):
-    show.show_run(make_lesson(), static=False, key="cell")
+    show.show_run(make_lesson(), Shell(), static=False, key="cell")
     first, second = outputs
     assert set(first) == {"text/html", "text/plain"}
     assert first["text/html"].startswith(
@@ -55,7 +54,7 @@ def test_a_kernel_sends_the_static_report_and_then_the_live_one(outputs):
 
 
 def test_static_sends_one_output_without_rules(outputs):
-    show.show_run(make_lesson(), static=True, key="cell")
+    show.show_run(make_lesson(), Shell(), static=True, key="cell")
     (only,) = outputs
     assert set(only) == {"text/html", "text/plain"}
     assert ".jp-OutputArea-child" not in only["text/html"]
@@ -66,8 +65,7 @@ def test_static_sends_one_output_without_rules(outputs):
 def test_code_and_colab_get_one_output_with_both(outputs, monkeypatch, sign):
     if sign == "environment":
         monkeypatch.setenv("VSCODE_PID", "1")
-    if sign == "namespace":
-        monkeypatch.setattr(show, "_find_kernel_shell", lambda: Shell(__vsc_ipynb_file__="a.ipynb"))
+    shell = Shell(__vsc_ipynb_file__="a.ipynb") if sign == "namespace" else Shell()
     switched = []
     if sign == "colab":
         colab = types.ModuleType("google.colab")
@@ -77,8 +75,8 @@ def test_code_and_colab_get_one_output_with_both(outputs, monkeypatch, sign):
         monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
         monkeypatch.setitem(sys.modules, "google.colab", colab)
         show._enable_colab.cache_clear()
-    show.show_run(make_lesson(), static=False, key="cell")
-    show.show_run(make_lesson(), static=False, key="cell")
+    show.show_run(make_lesson(), shell, static=False, key="cell")
+    show.show_run(make_lesson(), shell, static=False, key="cell")
     assert len(outputs) == 2
     assert set(outputs[0]) == {"text/html", "text/plain", VIEW_TYPE}
     assert switched == ([1] if sign == "colab" else [])
@@ -89,36 +87,24 @@ def test_without_widgets_the_static_report_stands_alone(outputs, monkeypatch):
         raise RuntimeError("no comm")
 
     monkeypatch.setattr("gradmagic.widgets.report.ReportWidget", fail)
-    show.show_run(make_lesson(), static=False, key="cell")
+    show.show_run(make_lesson(), Shell(), static=False, key="cell")
     assert [set(output) for output in outputs] == [{"text/html", "text/plain"}]
 
 
-def test_a_terminal_and_a_plain_process_print_the_text(monkeypatch, capsys):
-    monkeypatch.setattr(show, "_find_kernel_shell", lambda: None)
-    show.show_run(make_lesson(), static=False, key=None)
+@pytest.mark.parametrize("shell", [None, types.SimpleNamespace(user_ns={})])
+def test_a_terminal_and_a_plain_process_print_the_text(shell, capsys):
+    show.show_run(make_lesson(), shell)
     assert capsys.readouterr().out == render_text(make_lesson())
-
-
-def test_a_shell_without_a_kernel_is_a_terminal(monkeypatch):
-    class Terminal:
-        """IPython in a terminal has no kernel."""
-
-    for shell, found in ((Terminal(), False), (None, False), (Shell(), True)):
-        ipython = types.SimpleNamespace(get_ipython=lambda shell=shell: shell)
-        monkeypatch.setitem(sys.modules, "IPython", ipython)
-        assert (show._find_kernel_shell() is not None) is found
-    monkeypatch.delitem(sys.modules, "IPython")
-    assert show._find_kernel_shell() is None
 
 
 def test_reruns_of_a_cell_keep_one_widget(outputs):
     run = make_lesson()
-    show.show_run(run, static=False, key="cell")
+    show.show_run(run, Shell(), static=False, key="cell")
     gc.collect()
     before = sum(isinstance(thing, ReportWidget) for thing in gc.get_objects())
     first = show._widgets["cell"]
     for _ in range(30):
-        show.show_run(run, static=False, key="cell")
+        show.show_run(run, Shell(), static=False, key="cell")
     gc.collect()
     assert first.comm is None
     del first
@@ -130,17 +116,17 @@ def test_reruns_of_a_cell_keep_one_widget(outputs):
 def test_the_oldest_widgets_are_closed(outputs, monkeypatch):
     monkeypatch.setattr(show, "MOST_WIDGETS", 3)
     for number in range(5):
-        show.show_run(make_lesson(), static=False, key=f"cell {number}")
+        show.show_run(make_lesson(), Shell(), static=False, key=f"cell {number}")
     assert list(show._widgets) == ["cell 2", "cell 3", "cell 4"]
-    show.show_run(make_lesson(), static=False, key=None)
-    show.show_run(make_lesson(), static=False, key=None)
+    show.show_run(make_lesson(), Shell(), static=False, key=None)
+    show.show_run(make_lesson(), Shell(), static=False, key=None)
     assert len(show._widgets) == 3
 
 
 def test_messages_stay_under_300_kb(outputs):
     value = summarize(np.random.default_rng(0).normal(size=(32, 32)))
     gradients = [make_gradient(f"model.layer{i}.kernel", value, value) for i in range(500)]
-    show.show_run(make_run(*gradients), static=False, key="cell")
+    show.show_run(make_run(*gradients), Shell(), static=False, key="cell")
     state = show._widgets["cell"].get_state()
     size = len(json.dumps([outputs, state], ensure_ascii=False, default=str).encode())
     assert 100_000 < size < 300_000

@@ -461,13 +461,23 @@ def run_text(text: str, names: dict[str, Any]) -> None:
 def write_block(case: Case, names: dict[str, Any]) -> str:
     """The with-block as written by hand."""
     tf = names["tf"]
-    arguments = [f"{k}={case.options[k]}" for k in ("persistent", "watch_accessed_variables") if k in case.options]
+    arguments = [
+        f"{k}={case.options[k]}"
+        for k in ("persistent", "watch_accessed_variables")
+        if k in case.options
+    ]
     lines = [f"with tf.GradientTape({', '.join(arguments)}) as tape:"]
     for source in case.sources.split():
         if source.split(".")[0] not in names:
             continue
         value = eval(source, names)
-        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        values = (
+            value.values()
+            if isinstance(value, dict)
+            else value
+            if isinstance(value, list)
+            else [value]
+        )
         if any(is_plain(tf, one) for one in values):
             lines.append(f"    tape.watch({source})")
     lines.append(textwrap.indent(case.hand or case.body, "    "))
@@ -477,7 +487,9 @@ def write_block(case: Case, names: dict[str, Any]) -> str:
 
 
 def is_plain(tf: Any, value: Any) -> bool:
-    return isinstance(value, (tf.Tensor, tf.RaggedTensor)) and (value.dtype.is_floating or value.dtype.is_complex)
+    return isinstance(value, (tf.Tensor, tf.RaggedTensor)) and (
+        value.dtype.is_floating or value.dtype.is_complex
+    )
 
 
 def freeze(value: Any) -> Any:
@@ -509,7 +521,9 @@ def freeze_names(names: dict[str, Any]) -> dict[str, Any]:
     return {
         name: freeze(value)
         for name, value in names.items()
-        if name not in hidden and not name.startswith("_") and not name.endswith("_used")
+        if name not in hidden
+        and not name.startswith("_")
+        and not name.endswith("_used")
         and not isinstance(value, types.ModuleType)
     }
 
@@ -526,7 +540,9 @@ def run_by_hand(name: str) -> tuple[Any, list[Any], dict[str, Any], Any]:
 
 
 def flatten(case: Case, names: dict[str, Any]) -> list[Any]:
-    return names["grads"] if case.name == "ragged-source" else names["tf"].nest.flatten(names["grads"])
+    return (
+        names["grads"] if case.name == "ragged-source" else names["tf"].nest.flatten(names["grads"])
+    )
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -697,7 +713,10 @@ def test_an_op_without_a_gradient_costs_its_own_path_only(gradtape, tf):
     run = gradtape(body, "image", "delta", "w", names=names)
     assert names["grads"][:2] == (None, None)
     assert names["grads"]["w"].numpy().tolist() == [2.0, 4.0]
-    assert {d.subject for d in run.diagnoses if d.kind == "no-gradient-registered"} >= {"image", "delta"}
+    assert {d.subject for d in run.diagnoses if d.kind == "no-gradient-registered"} >= {
+        "image",
+        "delta",
+    }
     with pytest.raises(LookupError):  # the tape that is left obeys TensorFlow's rules
         names["tape"].gradient(names["loss"], names["w"])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.i18n import _, _n
 from gradmagic.core.records import Diagnosis, Gradient
-from gradmagic.core.sources import is_differentiable
+from gradmagic.core.sources import identify_parts, is_differentiable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,11 +39,18 @@ def diagnose(
     if not gradients:
         message = _("The tape watched nothing, so there is no gradient: name a tensor as a source.")
         yield Diagnosis("nothing-watched", target, None, None, message, "%%gradtape w")
+    used = {number for op in recorder.ops for number in op.inputs}
     watched = {id(variable) for variable in tape.watched_variables()}
     for gradient, entry in zip(gradients, entries, strict=True):
         if gradient.result is None:
-            is_watched = id(entry.tensor) in watched
-            yield _explain_none(gradient, entry.tensor, target, watched=is_watched, blocked=blocked)
+            yield _explain_none(
+                gradient,
+                entry.tensor,
+                target,
+                watched=id(entry.tensor) in watched,
+                read=identify_parts(entry.tensor) & used != set(),
+                blocked=blocked,
+            )
     if recorder.missing:
         message = _n(
             "{count} op ran in another thread, where no tape records it; "
@@ -56,7 +63,13 @@ def diagnose(
 
 
 def _explain_none(
-    gradient: Gradient, tensor: Any, target: str, *, watched: bool, blocked: frozenset[str]
+    gradient: Gradient,
+    tensor: Any,
+    target: str,
+    *,
+    watched: bool,
+    read: bool,
+    blocked: frozenset[str],
 ) -> Diagnosis:
     name, line = gradient.name, gradient.bound[gradient.taken]
     if not is_differentiable(tensor):
@@ -80,10 +93,11 @@ def _explain_none(
                 "by itself."
             ).format(name=name)
             return Diagnosis("not-watched", name, line, None, message, f"tape.watch({name})")
-        message = _(
-            "The tape did not watch {name}: the cell did not read it, "
-            "or the tape was told not to watch what is read."
-        ).format(name=name)
+        if not read:
+            message = _("The cell did not read {name}, so {target} does not depend on it.")
+            message = message.format(name=name, target=target)
+            return Diagnosis("not-used", name, line, None, message)
+        message = _("The cell read {name}, but the tape did not watch it then.").format(name=name)
         return Diagnosis("not-watched", name, line, None, message, f"tape.watch({name})")
     message = _("The tape found no path from {target} back to {name}.").format(
         target=target, name=name

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType, TracebackType
 
-    from typing_extensions import Self
-
 try:
     from tensorflow.python.framework import op_callbacks
     from tensorflow.python.framework import ops as framework
@@ -112,7 +110,7 @@ class Recorder:
         self._active = False
         self._other_profile: Any = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Recorder:  # noqa: PYI034  (typing.Self is of Python 3.11)
         self._active = True
         self._first = tf.constant(0)._id
         self._other_profile = threading.getprofile()

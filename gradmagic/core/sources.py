@@ -65,6 +65,13 @@ def find_parts(value: Any) -> list[Any]:
     return [t for t in tf.nest.flatten(value, expand_composites=True) if is_differentiable(t)]
 
 
+def identify_parts(value: Any) -> set[int]:
+    """TensorFlow's numbers of the tensors that a source is made of."""
+    if isinstance(value, tf.Variable):
+        return {identify(value)}
+    return {identify(t) for t in tf.nest.flatten(value, expand_composites=True)}
+
+
 def unwrap(value: Any) -> Any:
     """The tf.Variable inside a Keras variable; anything else as it is."""
     inner = getattr(value, "value", None)

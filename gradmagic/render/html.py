@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradmagic.core.folding import describe_folding, view
 from gradmagic.core.i18n import _, _n
 from gradmagic.render.gradients import render_gradients, render_sources
+from gradmagic.render.graph import draw_graph, draw_key
+from gradmagic.render.listing import describe_graph
 from gradmagic.render.loss import render_loss
 from gradmagic.render.markup import STYLED, Html, fill, join, picture, shorten, tag
 from gradmagic.render.names import name_derivative, total_target
@@ -144,9 +147,6 @@ def render_notes(run: TapeRun, shown_sources: int) -> Html | None:
 
 def render_graph(graph: Graph, room: int) -> Html:
     """The graph folded, and unfolded on a click where it is small; ``room`` is in bytes."""
-    from gradmagic.core.graph import describe_folding, view  # brings TensorFlow along
-    from gradmagic.render.graph import describe_graph, draw_graph, draw_key
-
     if not graph.nodes:
         return tag("p", _("No op was recorded."))
     folded = view(graph)

@@ -220,7 +220,7 @@ def _explain_worst(samples: PerSample, losses: np.ndarray) -> str:
         if losses.min() == losses.max():
             return _("All cost the same.")
         return _("Sample {number} costs most.").format(number=worst)
-    if losses[worst] <= samples.guessing:
+    if losses[worst] <= samples.guessing * (1 + 1e-6):  # float32 rounds
         return _("None of them costs more than guessing would.")
     if samples.classes is None or samples.probabilities is None:
         return _("Sample {number} costs more than guessing would.").format(number=worst)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from gradmagic.core.folding import describe_folding, view
 from gradmagic.core.i18n import _, _n
 from gradmagic.render.cells import format_cells, format_word
 from gradmagic.render.gradients import count_full
 from gradmagic.render.history import explain_history
 from gradmagic.render.lettering import count_columns
+from gradmagic.render.listing import describe_graph
 from gradmagic.render.markup import shorten
 from gradmagic.render.names import (
     describe_statistics,
@@ -263,9 +265,6 @@ def _write_loss(run: TapeRun) -> list[str]:
 
 
 def _write_graph(graph: Graph) -> list[str]:
-    from gradmagic.core.graph import describe_folding, view
-    from gradmagic.render.graph import describe_graph
-
     lines = describe_graph(view(graph)).splitlines()
     left = len(lines) - GRAPH_LINES
     shown = [line if count_columns(line) <= WIDTH else shorten(line, WIDTH) for line in lines]

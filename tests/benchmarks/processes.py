@@ -117,8 +117,11 @@ def use_large_source(form: str, kind: str, *, magic: bool) -> dict[str, Any]:
     if magic:
         sent = count_message_bytes(shell, f"%%gradtape w\n{body}")
     else:
-        run(shell, f"with tf.GradientTape() as tape:\n    tape.watch(w)\n    {body}\n"
-                   "grads = tape.gradient(loss, [w])")
+        run(
+            shell,
+            f"with tf.GradientTape() as tape:\n    tape.watch(w)\n    {body}\n"
+            "grads = tape.gradient(loss, [w])",
+        )
     return {"peak": find_peak_bytes(), "before": before, "sent": sent}
 
 
