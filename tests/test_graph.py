@@ -143,6 +143,13 @@ def test_no_gradient_is_drawn_through_what_stops_it(tf: Any) -> None:
     assert flows["w", "w \u00b7 stop_gradient(w)"] is True
 
 
+def test_an_op_that_makes_a_source_says_its_name(names: dict[str, Any]) -> None:
+    drawn = view(gradmagic.gradtape(CROSSENTROPY, "w", "logits", names=names).graph)
+    assert [(n.label, n.source) for n in drawn.nodes if n.kind == "op" and n.source] == [
+        ("logits = x @ w + b", "logits")
+    ]
+
+
 def test_what_the_target_does_not_need_is_folded(tf: Any) -> None:
     names = {"tf": tf, "w": tf.constant(1.0)}
     graph = gradmagic.gradtape("side = tf.sin(w)\nloss = w * w", "w", names=names).graph

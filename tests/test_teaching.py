@@ -443,7 +443,6 @@ def start(case: Case) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    keras.backend.clear_session()
     keras.utils.set_random_seed(7)
     names: dict[str, Any] = {"np": np, "tf": tf, "keras": keras}
     run_text(case.before, names)

@@ -169,15 +169,16 @@ class _Builder:
         slots = find_data_slots(op.type, len(op.inputs))
         label = write_op(op.type, [self.written.get(op.inputs[slot]) for slot in slots])
         fold = self._find_fold(op, outputs, leads=leads, is_data=is_data)
+        source = next((self.sources[n] for n in op.outputs if n in self.sources), None)
         self.nodes.append(
             Node(
                 own,
                 "op",
                 op.type,
-                label.text,
+                f"{source} = {label.text}" if source else label.text,
                 op.line,
                 outputs,
-                source=next((self.sources[n] for n in op.outputs if n in self.sources), None),
+                source=source,
                 fold=fold,
             )
         )

@@ -210,8 +210,9 @@ class Node:
     op
         TensorFlow's name of the op (``"MatMul"``); None for the others.
     label
-        What it computes, in mathematical notation where that is short (``"x @ w"``, ``"mean"``);
-        the Python name for sources and inputs, where there is one.
+        What it computes, in mathematical notation where that is short (``"x @ w"``, ``"mean"``;
+        ``"h = x @ w"`` where h is a source); the Python name for sources and inputs that no op
+        made, where there is one.
     line
         Line of the cell that ran it; None where it was not the cell.
     outputs
