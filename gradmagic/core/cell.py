@@ -179,6 +179,10 @@ class Namespace(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def copy(self) -> dict[str, Any]:
+        """A plain dict of the names, as ``locals().copy()`` expects."""
+        return dict(self._names)
+
 
 class _BindingCollector(ast.NodeVisitor):
     """Collects what is bound at module level; functions and classes are bound, not entered."""

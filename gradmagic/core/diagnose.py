@@ -39,6 +39,7 @@ def diagnose(
     if not gradients:
         message = _("The tape watched nothing, so there is no gradient: name a tensor as a source.")
         yield Diagnosis("nothing-watched", target, None, None, message, "%%gradtape w")
+    unread = False if recorder.ops and not recorder.unclear else None  # None: it is unclear
     used = {number for op in recorder.ops for number in op.inputs}
     watched = {id(variable) for variable in tape.watched_variables()}
     for gradient, entry in zip(gradients, entries, strict=True):
@@ -48,7 +49,7 @@ def diagnose(
                 entry.tensor,
                 target,
                 watched=id(entry.tensor) in watched,
-                read=identify_parts(entry.tensor) & used != set(),
+                read=True if identify_parts(entry.tensor) & used else unread,
                 blocked=blocked,
             )
     if recorder.missing:
@@ -68,7 +69,7 @@ def _explain_none(
     target: str,
     *,
     watched: bool,
-    read: bool,
+    read: bool | None,
     blocked: frozenset[str],
 ) -> Diagnosis:
     name, line = gradient.name, gradient.bound[gradient.taken]
@@ -93,11 +94,11 @@ def _explain_none(
                 "by itself."
             ).format(name=name)
             return Diagnosis("not-watched", name, line, None, message, f"tape.watch({name})")
-        if not read:
+        if read is False:
             message = _("The cell did not read {name}, so {target} does not depend on it.")
             message = message.format(name=name, target=target)
             return Diagnosis("not-used", name, line, None, message)
-        message = _("The cell read {name}, but the tape did not watch it then.").format(name=name)
+        message = _("The tape did not watch {name}.").format(name=name)
         return Diagnosis("not-watched", name, line, None, message, f"tape.watch({name})")
     message = _("The tape found no path from {target} back to {name}.").format(
         target=target, name=name

@@ -124,7 +124,7 @@ class _Builder:
             self._add_op(op, leads=position in self.paths.leading, is_data=position in data)
         number = identify(target)
         if number not in self.made:  # the target is a source or an input itself
-            self._add_input(number, self._see(target))
+            self._add_input(number, self.recorder.see(target))
         node, output = self.made[number]
         last = len(self.nodes)
         gradient = self.gradients.get(number)
@@ -247,11 +247,6 @@ class _Builder:
                 count=0,
             )
         )
-
-    def _see(self, tensor: Any) -> Any:
-        number = identify(tensor)
-        self.recorder.see(number, tensor.value() if hasattr(tensor, "handle") else tensor)
-        return self.recorder.seen[number]
 
     def _make_output(self, number: int) -> Output:
         seen = self.recorder.seen[number]

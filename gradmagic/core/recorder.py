@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
@@ -27,6 +26,7 @@ try:
 except ImportError:  # pragma: no cover - a future TensorFlow
     op_callbacks = framework = None
 
+PENDING_SIZE = 1 << 20  # entries that may wait to be looked at
 HELD_BYTES = 128 << 20  # a recording holds at most this much of the values that ran
 HELD_TENSOR_BYTES = 16 << 20  # and no tensor larger than this
 
@@ -51,12 +51,11 @@ def check_tensorflow() -> None:
 
 def identify(tensor: Any) -> int:
     """The number that TensorFlow knows an eager tensor (or a variable's handle) by."""
-    handle = getattr(tensor, "handle", None)
-    return (tensor if handle is None else handle)._id
+    number = getattr(tensor, "_id", None)
+    return tensor.handle._id if number is None else number
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Op:
+class Op(NamedTuple):  # (a named tuple: thousands are made, and it is the quickest record)
     """One eager op that ran: TensorFlow's name, the cell's line, the ids of what went in and out.
 
     ``inputs`` and ``outputs`` are the ids of the tensors; ``attributes`` alternates names and
@@ -70,8 +69,7 @@ class Op:
     attributes: tuple[Any, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What is known of a tensor that went through an op: ``tensor`` only where it was held."""
 
     shape: tuple[int | None, ...]
@@ -89,26 +87,38 @@ class Recorder:
 
     Attributes
     ----------
-    ops
-        The ops in the order in which they ran.
-    seen
-        Every tensor that went in or out, by id.
     missing
         Number of ops that threads started meanwhile ran: no tape of this thread records them.
+    unclear
+        Number of tensors that may have been read from a Variable, though it is unclear from which.
     """
 
     def __init__(self, filename: str) -> None:
         self.filename = filename
-        self.ops: list[Op] = []
-        self.seen: dict[int, Seen] = {}
         self.missing = 0
+        self.unclear = 0
+        self._ops: list[Op] = []
+        self._seen: dict[int, Seen] = {}
+        self._dtypes: dict[int, tuple[tf.DType, int]] = {}
         self._room = HELD_BYTES
         self._first = 0  # tensors made before the cell have smaller numbers
-        self._strangers: list[
-            tuple[int, int]
-        ] = []  # position in ops, tensor that no op was seen to make
+        self._pending: list[tuple[Any, Any, Any, Any, int | None]] = []
+        self._pending_size = 0
+        self._strangers: list[tuple[int, int]] = []  # position in ops, tensor that no op made
         self._active = False
         self._other_profile: Any = None
+
+    @property
+    def ops(self) -> list[Op]:
+        """The ops in the order in which they ran."""
+        self._settle()
+        return self._ops
+
+    @property
+    def seen(self) -> dict[int, Seen]:
+        """Every tensor that went in or out, by id."""
+        self._settle()
+        return self._seen
 
     def __enter__(self) -> Recorder:  # noqa: PYI034  (typing.Self is of Python 3.11)
         self._active = True
@@ -137,34 +147,69 @@ class Recorder:
         op_name: str | None = None,  # noqa: ARG002  (TensorFlow passes it)
         graph: Any = None,
     ) -> None:
+        # The cell waits for this: keep what came, and look at it when the cell is done.
         if graph is not None:  # traced, not run: a tf.function is one op when it runs
             return
-        if isinstance(op_type, bytes):  # as ops written in C++ name themselves
-            op_type = op_type.decode()
-        seen = self.seen
-        ids_in = []
+        filename = self.filename
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != filename:
+            frame = frame.f_back
+        line = None if frame is None else frame.f_lineno
+        self._pending.append((op_type, inputs, outputs, attributes, line))
         for tensor in inputs:
-            number = tensor._id
-            ids_in.append(number)
-            if number not in seen:
-                self.see(number, tensor)
-                if number > self._first:
-                    self._strangers.append((len(self.ops), number))
-        ids_out = []
+            self._pending_size += tensor._num_elements()
         for tensor in outputs:
-            number = tensor._id
-            ids_out.append(number)
-            self.see(number, tensor)
-        self.ops.append(
-            Op(op_type, tuple(ids_in), tuple(ids_out), self._find_line(), attributes or ())
-        )
+            self._pending_size += tensor._num_elements()
+        if self._pending_size > PENDING_SIZE:
+            self._settle()
 
-    def add_hidden_reads(self, variables: Sequence[tf.Variable], reader: tf.GradientTape) -> None:
+    def _settle(self) -> None:
+        """Make records of what came, and let go of the tensors that are too large to hold."""
+        if not self._pending:
+            return
+        seen, ops = self._seen, self._ops
+        for op_type, inputs, outputs, attributes, line in self._pending:
+            # ops written in C++ name themselves in bytes
+            name = op_type.decode() if isinstance(op_type, bytes) else op_type
+            ids_in = tuple([tensor._id for tensor in inputs])
+            for number, tensor in zip(ids_in, inputs, strict=True):
+                if number not in seen:
+                    self._see(number, tensor)
+                    if number > self._first:
+                        self._strangers.append((len(ops), number))
+            ids_out = tuple([tensor._id for tensor in outputs])
+            for number, tensor in zip(ids_out, outputs, strict=True):
+                self._see(number, tensor)
+            ops.append(Op(name, ids_in, ids_out, line, attributes or ()))
+        self._pending.clear()
+        self._pending_size = 0
+
+    def see(self, tensor: Any) -> Seen:
+        """Note a tensor that no op has met."""
+        number = identify(tensor)
+        if number not in self.seen:
+            self._see(number, tensor.value() if hasattr(tensor, "handle") else tensor)
+        return self._seen[number]
+
+    def _see(self, number: int, tensor: Any) -> None:
+        kind = tensor._datatype_enum()
+        if kind not in self._dtypes:
+            self._dtypes[kind] = tensor.dtype, tensor.dtype.size or 8
+        dtype, item = self._dtypes[kind]
+        shape = tensor._shape_tuple()
+        size = tensor._num_elements() * item
+        if size > HELD_TENSOR_BYTES or size > self._room:
+            tensor = None
+        else:
+            self._room -= size
+        self._seen[number] = Seen(shape, dtype, tensor)
+
+    def add_hidden_reads(self, variables: Sequence[tf.Variable], tape: CellTape) -> None:
         """Add the reads of Variables that TensorFlow did in C++, which no callback tells of.
 
         ``v * v`` hands the Variable itself to the op, which then reads it. What it read shares the
         Variable's memory: that is how it is found again. Where several Variables share it (both
-        made of one constant), ``reader`` tells which of them the tensor comes from.
+        made of one constant), the tape tells which of them the tensor comes from.
         """
         made = {number for op in self.ops for number in op.outputs}
         strangers = [(at, number) for at, number in self._strangers if number not in made]
@@ -184,11 +229,13 @@ class Recorder:
             tensor = self.seen[number].tensor
             found = {} if tensor is None else owners.get(_find_address(tensor), {})
             if len(found) > 1:
-                found = _find_connected(reader, tensor, found)
+                found = _find_connected(tape, tensor, found)
+                self.unclear += not found
+            self.unclear += tensor is None
             for handle in found:
                 line = self.ops[position].line
-                self.ops.insert(position, Op("ReadVariableOp", (handle,), (number,), line, ()))
-                self.seen.setdefault(handle, Seen((), tf.resource, None))
+                self._ops.insert(position, Op("ReadVariableOp", (handle,), (number,), line, ()))
+                self._seen.setdefault(handle, Seen((), tf.resource, None))
 
     def find_first_read(self, variable: tf.Variable) -> Any:
         """The value that the cell read from a Variable first, where it was held; else None."""
@@ -196,29 +243,6 @@ class Recorder:
         for op in self.ops:
             if op.type == "ReadVariableOp" and op.inputs[0] == handle:
                 return self.seen[op.outputs[0]].tensor
-        return None
-
-    def see(self, number: int, tensor: Any) -> None:
-        """Note a tensor, and hold it where it is small enough and there is room."""
-        if number in self.seen:
-            return
-        shape = tensor._shape_tuple()
-        dtype = tensor.dtype
-        size = dtype.size or 8
-        for side in shape:
-            size *= side
-        if size > HELD_TENSOR_BYTES or size > self._room:
-            tensor = None
-        else:
-            self._room -= size
-        self.seen[number] = Seen(shape, dtype, tensor)
-
-    def _find_line(self) -> int | None:
-        frame: FrameType | None = sys._getframe(2)
-        while frame is not None:
-            if frame.f_code.co_filename == self.filename:
-                return frame.f_lineno
-            frame = frame.f_back
         return None
 
     def _enter_thread(self, *_event: Any) -> None:
@@ -242,14 +266,13 @@ def _find_address(tensor: Any) -> int | None:
     return array.__array_interface__["data"][0] if array.size else None
 
 
-def _find_connected(
-    reader: tf.GradientTape, tensor: Any, variables: dict[int, Any]
-) -> dict[int, Any]:
+def _find_connected(tape: CellTape, tensor: Any, variables: dict[int, Any]) -> dict[int, Any]:
     """The one Variable that the tape saw the tensor read from; else the one that is not watched."""
-    slopes = reader.gradient(tensor, list(variables.values()))
+    slopes = tape.reader().gradient(tensor, list(variables.values()))
     pairs = list(zip(variables.items(), slopes, strict=True))
     read = dict(pair for pair, slope in pairs if slope is not None)
-    unwatched = {handle: v for handle, v in variables.items() if not v.trainable}
+    watched = {identify(variable) for variable in tape.watched_variables()}
+    unwatched = {handle: v for handle, v in variables.items() if handle not in watched}
     found = read or unwatched
     return found if len(found) == 1 else {}
 

@@ -34,7 +34,7 @@ from gradmagic.core.sources import (
     unwrap,
 )
 from gradmagic.core.summary import summarize
-from gradmagic.core.target import Assigned, FoundTarget, find_target
+from gradmagic.core.target import FoundTarget, find_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,9 +105,8 @@ def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
                 options.target,
                 names,
                 cell,
-                loss=body.loss,
+                bound=body.bound,
                 last_value=last_value,
-                last_assigned=body.last_assigned,
             )
             entries = sources.finish() if sources.roots else _find_watched(sources, tape, names)
             ran = _Ran(cell, names, options, tape, sources, body, recorder, target, entries)
@@ -127,8 +126,7 @@ class _Body:
         self.sources = sources
         self.roots = frozenset(sources.roots.values())
         self.tensor_names = name_tensors(names)
-        self.loss: Assigned | None = None
-        self.last_assigned: Assigned | None = None
+        self.bound: dict[str, tuple[Any, int]] = {}  # in the order of the last bindings
 
     def run(self) -> Any:
         """Run it once; the value of its last expression, or None."""
@@ -142,12 +140,10 @@ class _Body:
     def _on_bind(self, name: str, value: Any, line: int) -> None:
         if name in self.roots:
             self.sources.watch(line, name)
-        if name == "loss":
-            self.loss = (name, value, line)
-        if isinstance(value, tf.Tensor) and is_tensor(value):
+        self.bound.pop(name, None)
+        self.bound[name] = value, line
+        if isinstance(value, tf.Tensor) and hasattr(value, "numpy"):
             self.tensor_names.setdefault(identify(value), name)
-            if is_differentiable(value):
-                self.last_assigned = (name, value, line)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +194,7 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
     versions = [version for entry in ran.flat for version in ran.versions(entry)]
     known = [*ran.tape.watched_variables(), *(v.tensor for v in versions), *ran.names.values()]
     variables = {identify(one): one for one in map(unwrap, known) if isinstance(one, tf.Variable)}
-    recorder.add_hidden_reads(list(variables.values()), ran.tape.reader())
+    recorder.add_hidden_reads(list(variables.values()), ran.tape)
     paths = graph.find_paths(recorder, target.tensor, [v.tensor for v in versions])
     between = [recorder.seen[number].tensor for number in paths.between]
     start = time.perf_counter()

@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import tensorflow as tf
+
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
 from gradmagic.core.sources import COMPOSITES, is_differentiable, is_tensor, unwrap
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gradmagic.core.cell import Cell
-
-Assigned = tuple[str, Any, int]  # name, value, line
-
 
 @dataclass(frozen=True, eq=False)
 class FoundTarget:
@@ -33,9 +32,8 @@ def find_target(
     names: Mapping[str, Any],
     cell: Cell,
     *,
-    loss: Assigned | None,
+    bound: Mapping[str, tuple[Any, int]],
     last_value: Any,
-    last_assigned: Assigned | None,
 ) -> FoundTarget:
     """The target: what is named; else ``loss``, the last expression, the last float tensor.
 
@@ -47,8 +45,8 @@ def find_target(
         What ``-t`` gave, or None.
     names, cell
         The namespace after the body, and the body.
-    loss, last_assigned
-        The cell's last assignments of ``loss`` and of any float tensor.
+    bound
+        Value and line of each name that the cell bound, in the order of their last bindings.
     last_value
         The value of its last expression.
 
@@ -60,16 +58,16 @@ def find_target(
     if expression is not None:
         value = _evaluate(expression, names)
         return FoundTarget(expression, "named", None, _check(expression, value))
-    if loss is not None:
-        name, value, line = loss
-        return FoundTarget(name, "loss", line, _check(name, value))
+    if "loss" in bound:
+        value, line = bound["loss"]
+        return FoundTarget("loss", "loss", line, _check("loss", value))
     if last_value is not None and is_tensor(unwrap(last_value)):
         end = cell.tree.body[-1]
         name = ast.unparse(end)
         return FoundTarget(name, "last-expression", end.lineno, _check(name, last_value))
-    if last_assigned is not None:
-        name, value, line = last_assigned
-        return FoundTarget(name, "last-assigned", line, value)
+    for name, (value, line) in reversed(list(bound.items())):
+        if isinstance(value, tf.Tensor) and is_tensor(value) and is_differentiable(value):
+            return FoundTarget(name, "last-assigned", line, value)
     raise UserError(
         _("the cell makes no float tensor to differentiate; assign one to loss, or name it with -t")
     )

@@ -52,19 +52,23 @@ def measure_memory() -> Iterator[tuple[str, list[Row]]]:
     peaks, sizes = [], []
     for form in FORMS:
         for kind in KINDS:
-            plain, magic = _ask("plain", form, kind), _ask("magic", form, kind)
+            plain, kept, magic = (_ask(way, form, kind) for way in ("plain", "kept", "magic"))
             more = (magic["peak"] - plain["peak"]) / TENSOR_BYTES
-            against = f"by hand {plain['peak'] / TENSOR_BYTES:.2f} tensors at the peak"
+            by_hand, unused = (one["peak"] / TENSOR_BYTES for one in (plain, kept))
+            against = f"by hand {by_hand:.2f} at the peak; with persistent=True {unused:.2f}"
             peaks.append(Row(f"{form}, {kind}", more, "tensors", PEAK, against))
             what = "all messages of the cell: static report, widget, text"
             sizes.append(Row(f"{form}, {kind}", magic["sent"] / 1000, "kB", MESSAGES, what))
     yield f"Peak memory beyond the hand-written cell's, {ENTRIES:,} float32 entries", peaks
     yield f"Messages to the browser, {ENTRIES:,} entries", sizes
     rows = []
-    for name in ("lesson", "large"):
-        left = _ask("reruns", name)
-        what = "after 20 runs, collected; the tensors of a run hold {size:.3g} MB".format(**left)
-        rows.append(Row(f"{name}, runs 21 to 200", left["grown"], "MB", None, what))
+    for name in ("LESSON", "4 MB source"):
+        plain, magic = _ask("reruns", name, "plain"), _ask("reruns", name, "magic")
+        what = f"runs 21 to 200 by hand, which leave {plain['grown']:.1f} MB"
+        left = magic["grown"] - plain["grown"]
+        rows.append(Row(f"{name}, 180 more runs", left, "MB", None, what))
+        against = "what is there after the 20th run"
+        rows.append(Row(f"{name}, widgets more", magic["widgets"], "", 0, against))
     yield "Memory that re-runs of a cell leave behind", rows
 
 
@@ -73,8 +77,7 @@ def _ask(*words: str) -> Any:
     done = subprocess.run(
         [sys.executable, __file__, *words],
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         check=False,
         text=True,
     )
@@ -103,48 +106,54 @@ def load() -> dict[str, Any]:
     return {"seconds": seconds, "imported": [name for name in heavy if name in sys.modules]}
 
 
-def use_large_source(form: str, kind: str, *, magic: bool) -> dict[str, Any]:
-    """Run a cell on a large source, by hand or under the magic."""
+def use_large_source(way: str, form: str, kind: str) -> dict[str, Any]:
+    """Run a cell on a large source.
+
+    ``way`` is ``"plain"`` (by hand, which uses the tape up), ``"kept"`` (by hand, with
+    ``persistent=True``: the tape keeps what the magic's tape keeps) or ``"magic"``.
+    """
     from shells import count_message_bytes, run, start_shell
 
     shell = start_shell()
     run(shell, "import tensorflow as tf")
     made = f"tf.fill([{ENTRIES}], 0.5)"
     run(shell, f"w = tf.Variable({made})" if kind == "variable" else f"w = {made}")
-    before = find_peak_bytes()
     sent = 0
     body = FORMS[form]
-    if magic:
+    if way == "magic":
         sent = count_message_bytes(shell, f"%%gradtape w\n{body}")
     else:
-        run(
-            shell,
-            f"with tf.GradientTape() as tape:\n    tape.watch(w)\n    {body}\n"
-            "grads = tape.gradient(loss, [w])",
-        )
-    return {"peak": find_peak_bytes(), "before": before, "sent": sent}
+        opening = f"with tf.GradientTape(persistent={way == 'kept'}) as tape:"
+        block = f"{opening}\n    tape.watch(w)\n    {body}\ngrads = tape.gradient(loss, [w])"
+        run(shell, block)
+    return {"peak": find_peak_bytes(), "sent": sent}
 
 
-def rerun(name: str) -> dict[str, Any]:
-    """Run a cell 200 times, and see how memory grew from the 20th run on."""
+def rerun(name: str, way: str) -> dict[str, Any]:
+    """Run a cell 200 times, and see how memory and widgets grew from the 20th run on.
+
+    ``name`` is ``"LESSON"`` (3.5) or ``"4 MB source"``, ``way`` ``"plain"`` or ``"magic"``.
+    """
+    import comm
     import psutil
     from shells import run, start_shell
-    from workloads import make_lesson
+    from workloads import LARGE_BODY, Workload, make_lesson
 
     shell = start_shell()
     work = make_lesson()
+    if name != "LESSON":
+        big = {"tf": work.names["tf"], "big": work.names["tf"].fill([1000, 1000], 0.5)}
+        work = Workload(name, LARGE_BODY, big, ("big",), ("big",), "[big]", 1)
     shell.user_ns.update(work.names)
-    text, size = work.magic, 1e-3
-    if name == "large":
-        run(shell, "big = tf.fill([1000, 1000], 0.5)")
-        text, size = "%%gradtape big\nloss = tf.reduce_sum(tf.sin(big) * big)", 12.0
-    resident = []
+    resident, widgets = [], []
     for number in range(1, 201):
-        run(shell, text)
+        run(shell, work.magic if way == "magic" else work.block_with_gradient)
         if number in (20, 200):
             gc.collect()
             resident.append(psutil.Process().memory_info().rss)
-    return {"grown": (resident[1] - resident[0]) / 1e6, "size": size}
+            widgets.append(len(comm.get_comm_manager().comms))
+    grown = (resident[1] - resident[0]) / 1e6
+    return {"grown": grown, "widgets": widgets[1] - widgets[0]}
 
 
 def main(task: str, *words: str) -> None:
@@ -154,7 +163,7 @@ def main(task: str, *words: str) -> None:
     elif task == "reruns":
         found = rerun(*words)
     else:
-        found = use_large_source(*words, magic=task == "magic")
+        found = use_large_source(task, *words)
     print(json.dumps(found))
 
 

@@ -54,7 +54,7 @@ def measure_workload(work: Workload) -> list[Row]:
     ]
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """Ends a run where a benchmark has seen enough."""
 
 
@@ -65,12 +65,12 @@ def _run_until(name: str, cell: Cell, work: Workload, options: Options, *, after
     def stop(*given: Any, **named: Any) -> None:
         if after:
             real(*given, **named)
-        raise _Stop
+        raise _StopError
 
     setattr(tape, name, stop)
     try:
         tape.run_cell(cell, work.names, options)
-    except _Stop:
+    except _StopError:
         return
     finally:
         setattr(tape, name, real)

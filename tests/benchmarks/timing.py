@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-MOST_SECONDS = 40  # for one comparison; slow work gets fewer repetitions, but LEAST
+MOST_SECONDS = 25  # for one comparison; slow work gets fewer repetitions, but LEAST
 LEAST = 7
 
 

@@ -25,6 +25,9 @@ loss = tf.reduce_mean(
     tf.keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 )
 """
+LARGE_BODY = """\
+loss = tf.reduce_sum(tf.sin(big) * big)
+"""
 
 
 @dataclass(frozen=True)
