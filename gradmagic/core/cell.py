@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
+from gradmagic.core.insertion import changes_part, find_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # Storing this name says 'part of a source may have changed'. The space keeps programs from it.
 CHANGED = "gradmagic changed"
+# While the cell runs this name holds the function that is told of a walrus in a comprehension,
+# which binds its name past the Namespace.
+BOUND = "gradmagic bound"
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,14 @@ def compile_cell(
     statements = list(tree.body)
     last = None
     if statements and isinstance(statements[-1], ast.Expr):
-        expression = ast.Expression(statements.pop().value)  # type: ignore[attr-defined]
+        end = copy.deepcopy(statements.pop())
+        _WalrusTeller(frozenset(roots)).visit(end)
+        expression = ast.Expression(end.value)  # type: ignore[attr-defined]
         last = compile(expression, filename, "eval", flags=flags, dont_inherit=True)
     told = [_tell_changes(statement, frozenset(roots)) for statement in copy.deepcopy(statements)]
     module = ast.Module([one for group in told for one in group], [])
+    teller = _WalrusTeller(frozenset(roots))
+    teller.visit(module)
     body = compile(module, filename, "exec", flags=flags, dont_inherit=True)
     return Cell(text, tree, first_line, filename, body, last, find_bindings(tree))
 
@@ -169,6 +177,12 @@ class Namespace(MutableMapping[str, Any]):
             return
         self._names[name] = value
         self._on_bind(name, value, line)
+
+    def tell(self, name: str, value: Any) -> Any:
+        """Bind a name as storing it does, and give the value back."""
+        self._names[name] = value
+        self._on_bind(name, value, sys._getframe(1).f_lineno)  # noqa: SLF001
+        return value
 
     def __delitem__(self, name: str) -> None:
         del self._names[name]
@@ -250,51 +264,61 @@ def _refuse_await(tree: ast.Module) -> None:
             waiting.extend(ast.iter_child_nodes(node))
 
 
+class _WalrusTeller(ast.NodeTransformer):
+    """In comprehensions, makes ``(w := value)`` of a root ``(w := BOUND("w", value))``.
+
+    Generators are left alone: they may run when the cell is over.
+    """
+
+    def __init__(self, roots: frozenset[str]) -> None:
+        self.roots = roots
+        self.inside = 0
+
+    def _visit_comprehension(self, node: Any) -> Any:
+        self.inside += 1
+        self.generic_visit(node)
+        self.inside -= 1
+        return node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = _visit_comprehension
+
+    def _skip(self, node: Any) -> Any:
+        return node
+
+    visit_Lambda = visit_GeneratorExp = visit_FunctionDef = visit_AsyncFunctionDef = _skip
+    visit_ClassDef = _skip
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
+        self.generic_visit(node)
+        if self.inside and node.target.id in self.roots:
+            call = ast.Call(
+                ast.Name(BOUND, ast.Load()), [ast.Constant(node.target.id), node.value], []
+            )
+            node.value = ast.fix_missing_locations(ast.copy_location(call, node.value))
+        return node
+
+
 def _tell_changes(statement: ast.stmt, roots: frozenset[str]) -> list[ast.stmt]:
     """The statement, with a store of ``CHANGED`` after whatever in it changes a part of a root."""
     if isinstance(statement, _FUNCTIONS) or not roots:
         return [statement]
+    targets = find_targets(statement)
+    changes = any(changes_part(target, root) for target in targets for root in roots)
     tell = ast.Assign([ast.Name(CHANGED, ast.Store())], ast.Constant(None))
     for field in ("body", "orelse", "finalbody"):
         inner = getattr(statement, field, None)
         if inner:
             told = [one for step in inner for one in _tell_changes(step, roots)]
             opener = isinstance(statement, (ast.For, ast.With)) and field == "body"
-            if opener and any(_changes_part(t, roots) for t in _find_targets(statement)):
+            if opener and changes:
                 told.insert(0, _place(tell, inner[0]))
             setattr(statement, field, told)
     for branch in [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
         branch.body = [one for step in branch.body for one in _tell_changes(step, roots)]
-    targets = _find_targets(statement)
-    called = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
-    if called:
-        targets = [statement.value.func]  # type: ignore[attr-defined]  # params.append(...)
-    simple = not hasattr(statement, "body")
-    if simple and any(_changes_part(target, roots) for target in targets):
+    if changes and not hasattr(statement, "body"):
         return [statement, _place(tell, statement)]
     return [statement]
 
 
 def _place(new: ast.stmt, old: ast.stmt) -> ast.stmt:
     return ast.fix_missing_locations(ast.copy_location(new, old))
-
-
-def _find_targets(statement: ast.stmt) -> list[ast.expr]:
-    if isinstance(statement, (ast.Assign, ast.Delete)):
-        return list(statement.targets)
-    if isinstance(statement, (ast.AugAssign, ast.AnnAssign, ast.For)):
-        return [statement.target]
-    if isinstance(statement, ast.With):
-        return [item.optional_vars for item in statement.items if item.optional_vars]
-    return []
-
-
-def _changes_part(target: ast.expr, roots: frozenset[str]) -> bool:
-    if isinstance(target, (ast.Tuple, ast.List)):
-        return any(_changes_part(one, roots) for one in target.elts)
-    if isinstance(target, ast.Starred):
-        return _changes_part(target.value, roots)
-    part = isinstance(target, (ast.Attribute, ast.Subscript))
-    while isinstance(target, (ast.Attribute, ast.Subscript)):
-        target = target.value
-    return part and isinstance(target, ast.Name) and target.id in roots

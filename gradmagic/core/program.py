@@ -2,228 +2,198 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from gradmagic.core.insertion import Insertions, find_sites
 from gradmagic.core.records import CodeLine
+from gradmagic.core.sources import is_tensor, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradmagic.core.cell import Cell
     from gradmagic.core.records import Gradient
-    from gradmagic.core.sources import Entry
+    from gradmagic.core.tape import Options
+    from gradmagic.core.target import FoundTarget
 
 INDENT = "    "
 
 
 def write_program(
     cell: Cell,
-    options: Any,
-    found: Any,
-    entries: Mapping[str, Sequence[Entry]],
+    options: Options,
+    target: FoundTarget,
     gradients: Sequence[Gradient],
+    roots: Mapping[str, str],
     names: Mapping[str, Any],
 ) -> tuple[CodeLine, ...]:
     """The with-block, line by line: pasted into a cell it gives the same gradients.
 
     Parameters
     ----------
-    cell
-        The cell.
-    options
-        The run's options.
-    found
-        The target, as it was found.
-    entries, gradients
-        The sources' tensors, and their gradients in the same order.
+    cell, options, target
+        The cell, what was asked, and what was differentiated.
+    gradients
+        The gradients, in order.
+    roots
+        The first name of each source, by the source as typed.
     names
         The namespace after the run.
     """
-    tape = options.tape
-    plan = _Plan(cell)
-    sources = [_Source(text, group, names) for text, group in entries.items()]
-    by_name = {gradient.name: gradient for gradient in gradients}
-    asked = []
-    before: list[str] = []
-    first = [s.text for s in sources if s.plain and None in _bound(s, by_name)]
-    if first and options.sources:
-        before.append(f"{tape}.watch({_bracket(first)})")
-    for source in sources:
-        gradient = by_name.get(source.text)
-        bound = _bound(source, by_name)
-        if source.plain and options.sources:
-            for line in dict.fromkeys(line for line in bound if line is not None):
-                plan.add_after(line, f"{tape}.watch({source.text})")
-        reference = source.reference
-        if gradient is not None and gradient.taken not in (-1, len(bound) - 1):
-            reference = f"{source.text}_used"
-            bound_at = bound[gradient.taken]
-            if bound_at is None:
-                before.append(f"{reference} = {source.text}")
-            else:
-                plan.add_after(bound_at, f"{reference} = {source.text}")
-        asked.append(reference)
-    target = found.name
-    if found.reason == "last-expression":
-        target = _choose_name("target", names)
-        plan.name_last(target)
-    after = []
-    if found.reason == "named" and not found.name.isidentifier():
-        target = _choose_name("target", names)
-        after.append(f"{target} = {found.name}")
-    return _lay_out(options, plan, before, after, target, _bracket(asked))
+    return _Program(cell, options, target, gradients, roots, names).write()
 
 
-def _lay_out(
-    options: Any, plan: _Plan, before: list[str], after: list[str], target: str, asked: str
-) -> tuple[CodeLine, ...]:
-    tape = options.tape
-    arguments = []
-    if options.persistent:
-        arguments.append("persistent=True")
-    if not options.watch_accessed_variables:
-        arguments.append("watch_accessed_variables=False")
-    unconnected = (
-        f', unconnected_gradients="{options.unconnected_gradients}"'
-        if options.unconnected_gradients != "none"
-        else ""
-    )
-    depth = INDENT
-    lines = []
-    if options.hessian:
-        lines.append(CodeLine("with tf.GradientTape(persistent=True) as outer_tape:", None))
-        lines += [
-            CodeLine(depth + text.replace(f"{tape}.watch", "outer_tape.watch"), None)
-            for text in before
-        ]
-        depth += INDENT
-    opening = f"with tf.GradientTape({', '.join(arguments)}) as {tape}:"
-    lines.append(CodeLine(depth[: -len(INDENT)] + opening, None))
-    lines += [CodeLine(depth + text, None) for text in before]
-    lines += plan.write(depth)
-    lines += [CodeLine(depth + text, None) for text in after]
-    method = "jacobian" if options.jacobian else "gradient"
-    taken = f"grads = {tape}.{method}({target}, {asked}{unconnected})"
-    lines.append(CodeLine(depth[: -len(INDENT)] + taken, None))
-    if options.hessian:
-        each = f"hessians = [outer_tape.jacobian(g, {asked}) for g in grads if g is not None]"
-        lines.append(CodeLine(each, None))
-    return tuple(lines)
-
-
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """A source and how the program names its tensors."""
-
-    text: str
-    entries: Sequence[Entry]
-    names: Mapping[str, Any]
-
-    @property
-    def plain(self) -> bool:
-        """Whether it is one plain tensor, or some: these must be watched."""
-        return any(not entry.variable for entry in self.entries)
-
-    @property
-    def reference(self) -> str:
-        """What stands for it in the list given to ``tape.gradient``."""
-        if len(self.entries) == 1 and self.entries[0].name == self.text:
-            keras = not self.entries[0].variable or isinstance(self._value, tf.Variable)
-            return self.text if keras else f"{self.text}.value"
-        if isinstance(self._value, dict):
-            return f"*{self.text}.values()"
-        if hasattr(self._value, "trainable_variables"):
-            return f"*{self.text}.trainable_variables"
-        return f"*{self.text}"
-
-    @property
-    def _value(self) -> Any:
-        try:
-            return eval(self.text, {}, self.names)
-        except Exception:
-            return None
-
-
-class _Plan:
-    """The body's lines, and what is to be added between them."""
-
-    def __init__(self, cell: Cell) -> None:
+class _Program:
+    def __init__(
+        self,
+        cell: Cell,
+        options: Options,
+        target: FoundTarget,
+        gradients: Sequence[Gradient],
+        roots: Mapping[str, str],
+        names: Mapping[str, Any],
+    ) -> None:
         self.cell = cell
-        self.lines = cell.text.rstrip("\n").split("\n")
-        self.added: dict[int, list[tuple[str, str]]] = {}  # after this line: indent, text
-        self.inline: dict[tuple[int, int], list[str]] = {}  # at this place: text
-        self.in_string: set[int] = set()
-        for node in ast.walk(cell.tree):
-            if isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno:
-                self.in_string.update(range(node.lineno + 1, node.end_lineno + 1))
-        self.statements = [n for n in ast.walk(cell.tree) if isinstance(n, ast.stmt)]
+        self.options = options
+        self.target = target
+        self.gradients = gradients
+        self.roots = roots
+        self.names = names
+        self.body = Insertions(cell)
+        self.watched = self._choose_name("watched")  # a function, where a walrus needs it
+        self.calls_watched = False
+        # Where the target used a tensor that its name no longer has, all of them are kept in a list.
+        self.kept = {
+            one.name: self._choose_name(re.sub(r"\W+", "_", one.name).strip("_") + "_bound")
+            for one in gradients
+            if one.taken not in (-1, len(one.bound) - 1)
+        }
 
-    def add_after(self, line: int, text: str) -> None:
-        """Add a statement after the innermost statement that runs ``line``."""
-        around = [s for s in self.statements if s.lineno <= line <= (s.end_lineno or s.lineno)]
-        if not around:
+    def write(self) -> tuple[CodeLine, ...]:
+        options, tape = self.options, self.options.tape
+        for one in self.gradients:
+            self._follow(one)
+        before = self._start()
+        after = []
+        wanted = self.target.name
+        if self.target.reason == "last-expression":
+            wanted = self._choose_name("target")
+            self.body.wrap(self.cell.tree.body[-1].value, f"{wanted} = ", "")  # type: ignore[attr-defined]
+        elif not wanted.isidentifier():
+            wanted = self._choose_name("target")
+            after.append(f"{wanted} = {self.target.name}")
+        asked = f"[{', '.join(self._refer_all())}]"
+        method = "jacobian" if options.jacobian else "gradient"
+        zeros = options.unconnected_gradients
+        extra = f', unconnected_gradients="{zeros}"' if zeros != "none" else ""
+        taken = f"grads = {tape}.{method}({wanted}, {asked}{extra})"
+        lines = [CodeLine(text, None) for text in self._define_watched()]
+        lines.append(CodeLine(f"with tf.GradientTape({self._list_arguments()}) as {tape}:", None))
+        lines += [CodeLine(INDENT + text, None) for text in before]
+        lines += self.body.write(INDENT)
+        lines += [CodeLine(INDENT + text, None) for text in after]
+        lines.append(CodeLine(f"{INDENT if options.hessian else ''}{taken}", None))
+        if options.hessian:
+            each = f"hessians = [{tape}.jacobian(g, {asked}) for g in grads if g is not None]"
+            lines.append(CodeLine(each, None))
+        return tuple(lines)
+
+    def _list_arguments(self) -> str:
+        options = self.options
+        arguments = ["persistent=True"] if options.persistent or options.hessian else []
+        if not options.watch_accessed_variables:
+            arguments.append("watch_accessed_variables=False")
+        return ", ".join(arguments)
+
+    def _start(self) -> list[str]:
+        """What comes before the body: what is there already is watched, and kept if need be."""
+        given = [one for one in self.gradients if None in one.bound]
+        lines = []
+        if self.options.sources:
+            plain = [one.name for one in given if not self._is_variable_at(one, 0)]
+            if plain:
+                lines.append(f"{self.options.tape}.watch([{', '.join(plain)}])")
+        for one in self.gradients:
+            if one.name in self.kept:
+                first = one.name if None in one.bound else ""
+                lines.append(f"{self.kept[one.name]} = [{first}]")
+        return lines
+
+    def _is_variable_at(self, gradient: Gradient, index: int) -> bool:
+        # of the other tensors that the name had, only the shown one's kind is on record
+        return gradient.variable and gradient.taken == index
+
+    def _follow(self, gradient: Gradient) -> None:
+        """Watch and keep a source's tensors where the cell binds them."""
+        if not self.options.sources or (gradient.variable and gradient.name not in self.kept):
             return
-        statement = max(around, key=lambda s: (s.lineno, s.col_offset))
-        inner = getattr(statement, "body", None)
-        if inner and isinstance(statement, (ast.For, ast.With, ast.While, ast.If)):
-            first = inner[0]  # bound by the head: for h in ..., with ... as h
-            if first.lineno > statement.lineno:
-                where = first.lineno - 1
-                self.added.setdefault(where, []).append((" " * first.col_offset, text))
-                return
-            self.inline.setdefault((first.lineno, first.col_offset), []).append(f"{text}; ")
-            return
-        end = statement.end_lineno or statement.lineno
-        alone = self._text(end)[statement.end_col_offset or 0 :].split("#")[0].strip() == ""
-        starts = self._text(statement.lineno)[: statement.col_offset].strip() == ""
-        if alone and starts:
-            self.added.setdefault(end, []).append((" " * statement.col_offset, text))
+        lines = {line for line in gradient.bound if line is not None}
+        for site in find_sites(self.cell.tree, self.roots[gradient.source]):
+            if not any(site.first <= line <= site.last for line in lines):
+                continue
+            kept = self.kept.get(gradient.name)
+            if site.kind == "walrus":
+                self.calls_watched = True
+                closing = f", {kept})" if kept else ")"
+                self.body.wrap(site.node.value, f"{self.watched}(", closing)
+                continue
+            texts = [] if gradient.variable else [f"{self.options.tape}.watch({gradient.name})"]
+            texts += [f"{kept}.append({gradient.name})"] if kept else []
+            for text in texts:
+                if site.kind == "after":
+                    self.body.add_after(site.node, text)
+                else:
+                    self.body.add_before(site.node[0], text)
+
+    def _define_watched(self) -> list[str]:
+        if not self.calls_watched:
+            return []
+        return [
+            f"def {self.watched}(tensor, kept=()):",
+            f"{INDENT}{self.options.tape}.watch(tensor)",
+            f"{INDENT}if kept != ():",
+            f"{INDENT * 2}kept.append(tensor)",
+            f"{INDENT}return tensor",
+            "",
+        ]
+
+    def _refer_all(self) -> list[str]:
+        if not self.options.sources and any(one.name not in self.names for one in self.gradients):
+            tensors = [one.name for one in self.gradients if not one.variable]
+            return [f"*{self.options.tape}.watched_variables()", *tensors]
+        sources = dict.fromkeys(one.source for one in self.gradients)
+        return [text for source in sources for text in self._refer(source, self._read(source))]
+
+    def _read(self, source: str) -> Any:
+        return eval(source, {}, self.names)  # type: ignore[arg-type]  # as when it was watched
+
+    def _refer(self, text: str, value: Any) -> list[str]:
+        """What stands for a source in the list given to ``tape.gradient``."""
+        kept = next((one for one in self.gradients if one.name == text and text in self.kept), None)
+        if kept is not None:
+            return [f"{self.kept[text]}[{kept.taken}]"]
+        if hasattr(value, "trainable_variables"):
+            return [f"*{text}.trainable_variables"]
+        if isinstance(value, dict):
+            parts = {f"{text}[{key!r}]": part for key, part in value.items()}
+            short = f"*{text}.values()"
+        elif isinstance(value, (list, tuple)):
+            parts = {f"{text}[{i}]": part for i, part in enumerate(value)}
+            short = f"*{text}"
         else:
-            self.inline.setdefault((end, statement.end_col_offset or 0), []).append(f"; {text}")
-
-    def name_last(self, name: str) -> None:
-        """Assign the last expression to a name."""
-        last = self.cell.tree.body[-1]
-        self.inline.setdefault((last.lineno, last.col_offset), []).append(f"{name} = ")
-
-    def write(self, indent: str) -> list[CodeLine]:
-        """All lines, indented; the inside of a multi-line string is left as it is."""
-        written = []
-        for number, line_text in enumerate(self.lines, self.cell.first_line):
-            text = line_text
-            for (line, column), parts in sorted(self.inline.items(), reverse=True):
-                if line == number:
-                    raw = text.encode()
-                    text = (raw[:column] + "".join(parts).encode() + raw[column:]).decode()
-            keep = number in self.in_string or not text.strip()
-            written.append(CodeLine(text if keep else indent + text, number))
-            written += [
-                CodeLine(indent + extra + added, None)
-                for extra, added in self.added.get(number, ())
+            return [
+                text
+                if isinstance(value, tf.Variable) or unwrap(value) is value
+                else f"{text}.value"
             ]
-        return written
+        if all(is_tensor(part) for part in parts.values()) and not self.kept.keys() & parts.keys():
+            return [short]
+        return [one for name, part in parts.items() for one in self._refer(name, part)]
 
-    def _text(self, number: int) -> str:
-        offset = number - self.cell.first_line
-        return self.lines[offset] if 0 <= offset < len(self.lines) else ""
-
-
-def _bound(source: _Source, gradients: Mapping[str, Gradient]) -> tuple[int | None, ...]:
-    gradient = gradients.get(source.text)
-    if gradient is not None:
-        return gradient.bound
-    return tuple(line for e in source.entries for line in gradients[e.name].bound)
-
-
-def _bracket(names: Sequence[str]) -> str:
-    return f"[{', '.join(names)}]"
-
-
-def _choose_name(name: str, names: Mapping[str, Any]) -> str:
-    while name in names:
-        name += "_"
-    return name
+    def _choose_name(self, name: str) -> str:
+        while name in self.names or name in self.cell.lines:
+            name += "_"
+        return name

@@ -49,7 +49,7 @@ def find_per_sample(recorder: Recorder, target: Any) -> PerSample | None:
         return None
     classes, probabilities, guessing = _find_classes(recorder, makers, vector)
     return PerSample(
-        losses=losses[:MOST_SAMPLES].numpy().astype(np.float64),
+        losses=losses.numpy()[:MOST_SAMPLES].astype(np.float64),
         count=int(losses.shape[0]),
         reduction=reduction,
         mean=mean,
@@ -90,7 +90,7 @@ def _find_classes(
     logits, labels = (recorder.seen[n].tensor for n in op.inputs[:2])
     if logits is None or labels is None or len(logits.shape) != 2:
         return None, None, None
-    rows, wanted = logits[:MOST_SAMPLES], labels[:MOST_SAMPLES].numpy()
+    rows, wanted = logits.numpy()[:MOST_SAMPLES], labels.numpy()[:MOST_SAMPLES]
     if wanted.ndim == 2:
         if not (np.all((wanted == 0) | (wanted == 1)) and np.all(wanted.sum(1) == 1)):
             return None, None, None

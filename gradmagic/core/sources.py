@@ -74,6 +74,8 @@ def identify_parts(value: Any) -> set[int]:
 
 def unwrap(value: Any) -> Any:
     """The tf.Variable inside a Keras variable; anything else as it is."""
+    if not hasattr(type(value), "value"):  # (asking a tensor or a module itself is slow)
+        return value
     inner = getattr(value, "value", None)
     return inner if isinstance(inner, tf.Variable) else value
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradmagic.core import diagnose, graph, program, reduction
-from gradmagic.core.cell import Namespace
+from gradmagic.core.cell import BOUND, Namespace
 from gradmagic.core.gradients import (
     finish_hessian,
     start_hessian,
@@ -28,8 +28,6 @@ from gradmagic.core.sources import (
     Sources,
     Version,
     find_parts,
-    is_differentiable,
-    is_tensor,
     name_tensors,
     unwrap,
 )
@@ -132,10 +130,14 @@ class _Body:
         """Run it once; the value of its last expression, or None."""
         __tracebackhide__ = True
         namespace = Namespace(self.names, self._on_bind, self.sources.watch)
-        exec(self.cell.body, self.names, namespace)
-        if self.cell.last is None:
-            return None
-        return eval(self.cell.last, self.names, namespace)
+        self.names[BOUND] = namespace.tell
+        try:
+            exec(self.cell.body, self.names, namespace)
+            if self.cell.last is None:
+                return None
+            return eval(self.cell.last, self.names, namespace)
+        finally:
+            del self.names[BOUND]
 
     def _on_bind(self, name: str, value: Any, line: int) -> None:
         if name in self.roots:
@@ -226,7 +228,7 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
         gradients=ByName(gradients, positions),
         graph=_build_graph(ran, variables, by_tensor, paths) if ran.options.graph else None,
         lines=program.write_program(
-            ran.cell, ran.options, target, ran.entries, gradients, ran.names
+            ran.cell, ran.options, target, gradients, ran.sources.roots, ran.names
         ),
         magic=ran.options.magic,
         forward_seconds=forward_seconds,

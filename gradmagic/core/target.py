@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gradmagic.core.cell import Cell
 
+
 @dataclass(frozen=True, eq=False)
 class FoundTarget:
     """The tensor, what it is called, why it was taken and the line that computed it."""

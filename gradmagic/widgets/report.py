@@ -49,6 +49,12 @@ class ReportWidget(anywidget.AnyWidget):
             raise TypeError(f"ReportWidget has no trait {', '.join(map(repr, unknown))}")
         super().__init__(**traits)
 
+    def close(self) -> None:
+        """Close it in the browser too, with the layout that every widget has."""
+        layout = self.layout
+        super().close()
+        layout.close()
+
     def make_view(self) -> dict[str, Any]:
         """The output that shows this widget; without text, so that nothing stands in its place."""
         return {VIEW_TYPE: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
