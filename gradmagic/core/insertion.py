@@ -63,9 +63,11 @@ def _find_walruses(statement: ast.stmt, root: str) -> Iterator[Site]:
         node = waiting.pop()
         if isinstance(node, ast.NamedExpr) and node.target.id == root:
             yield Site("walrus", node, node.lineno, node.end_lineno or node.lineno)
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case, ast.Lambda)):
-                waiting.append(child)
+        waiting.extend(
+            child
+            for child in ast.iter_child_nodes(node)
+            if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case, ast.Lambda))
+        )
 
 
 def find_targets(statement: ast.stmt) -> list[ast.expr]:

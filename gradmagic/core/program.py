@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
 from gradmagic.core.insertion import Insertions, find_sites
 from gradmagic.core.records import CodeLine
 from gradmagic.core.sources import is_tensor, unwrap
@@ -65,7 +63,7 @@ class _Program:
         self.body = Insertions(cell)
         self.watched = self._choose_name("watched")  # a function, where a walrus needs it
         self.calls_watched = False
-        # Where the target used a tensor that its name no longer has, all of them are kept in a list.
+        # Where the target used a tensor that its name no longer has, a list keeps all it had.
         self.kept = {
             one.name: self._choose_name(re.sub(r"\W+", "_", one.name).strip("_") + "_bound")
             for one in gradients
@@ -168,7 +166,7 @@ class _Program:
         return [text for source in sources for text in self._refer(source, self._read(source))]
 
     def _read(self, source: str) -> Any:
-        return eval(source, {}, self.names)  # type: ignore[arg-type]  # as when it was watched
+        return eval(source, {}, self.names)
 
     def _refer(self, text: str, value: Any) -> list[str]:
         """What stands for a source in the list given to ``tape.gradient``."""
@@ -184,11 +182,7 @@ class _Program:
             parts = {f"{text}[{i}]": part for i, part in enumerate(value)}
             short = f"*{text}"
         else:
-            return [
-                text
-                if isinstance(value, tf.Variable) or unwrap(value) is value
-                else f"{text}.value"
-            ]
+            return [text if unwrap(value) is value else f"{text}.value"]
         if all(is_tensor(part) for part in parts.values()) and not self.kept.keys() & parts.keys():
             return [short]
         return [one for name, part in parts.items() for one in self._refer(name, part)]

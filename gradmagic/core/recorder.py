@@ -7,6 +7,7 @@ This is the only file that touches private TensorFlow. Where a version lacks wha
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +28,7 @@ except ImportError:  # pragma: no cover - a future TensorFlow
     op_callbacks = framework = None
 
 PENDING_SIZE = 1 << 20  # entries that may wait to be looked at
+EagerTensor = framework.EagerTensor if framework else None
 HELD_BYTES = 128 << 20  # a recording holds at most this much of the values that ran
 HELD_TENSOR_BYTES = 16 << 20  # and no tensor larger than this
 
@@ -155,7 +157,8 @@ class Recorder:
         while frame is not None and frame.f_code.co_filename != filename:
             frame = frame.f_back
         line = None if frame is None else frame.f_lineno
-        self._pending.append((op_type, inputs, outputs, attributes, line))
+        # (tuples: TensorFlow may change its lists later)
+        self._pending.append((op_type, tuple(inputs), tuple(outputs), attributes, line))
         for tensor in inputs:
             self._pending_size += tensor._num_elements()
         for tensor in outputs:
@@ -239,11 +242,19 @@ class Recorder:
 
     def find_first_read(self, variable: tf.Variable) -> Any:
         """The value that the cell read from a Variable first, where it was held; else None."""
-        handle = identify(variable)
-        for op in self.ops:
-            if op.type == "ReadVariableOp" and op.inputs[0] == handle:
-                return self.seen[op.outputs[0]].tensor
-        return None
+        number = self._first_reads.get(identify(variable))
+        return None if number is None else self.seen[number].tensor
+
+    @functools.cached_property  # (asked when the cell is done)
+    def _first_reads(self) -> dict[int, int]:
+        reads = [op for op in reversed(self.ops) if op.type == "ReadVariableOp"]
+        return {op.inputs[0]: op.outputs[0] for op in reads}
+
+    @functools.cached_property
+    def assigned(self) -> frozenset[int]:
+        """The handles of the Variables that the cell assigned."""
+        assigning = [op for op in self.ops if op.type.startswith("Assign")]
+        return frozenset(op.inputs[0] for op in assigning)
 
     def _enter_thread(self, *_event: Any) -> None:
         # A thread that starts calls its profile function before anything else. Ours counts the

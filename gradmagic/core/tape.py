@@ -20,7 +20,7 @@ from gradmagic.core.gradients import (
     take_jacobian,
     take_zeros,
 )
-from gradmagic.core.recorder import CellTape, Recorder, check_tensorflow, identify
+from gradmagic.core.recorder import CellTape, EagerTensor, Recorder, check_tensorflow, identify
 from gradmagic.core.records import ByName, Gradient, TapeRun, Target
 from gradmagic.core.sources import (
     COMPOSITES,
@@ -144,7 +144,7 @@ class _Body:
             self.sources.watch(line, name)
         self.bound.pop(name, None)
         self.bound[name] = value, line
-        if isinstance(value, tf.Tensor) and hasattr(value, "numpy"):
+        if type(value) is EagerTensor:
             self.tensor_names.setdefault(identify(value), name)
 
 
@@ -281,9 +281,7 @@ def _find_value(recorder: Recorder, tensor: Any) -> Any:
     """What the cell computed with: of a Variable that it also assigned, the value it read first."""
     if not isinstance(tensor, tf.Variable):
         return tensor
-    handle = identify(tensor)
-    assigned = any(op.type.startswith("Assign") and handle in op.inputs for op in recorder.ops)
-    read = recorder.find_first_read(tensor) if assigned else None
+    read = recorder.find_first_read(tensor) if identify(tensor) in recorder.assigned else None
     return tensor.value() if read is None else read
 
 
