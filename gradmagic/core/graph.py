@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.notation import Expression, find_data_slots, shorten, write_op
@@ -95,28 +95,22 @@ def build(
     return builder.build(target, target_name)
 
 
+@dataclass(eq=False)
 class _Builder:
-    def __init__(
-        self,
-        recorder: Recorder,
-        names: Mapping[int, str],
-        sources: Mapping[int, str],
-        variables: Mapping[int, Any],
-        gradients: Mapping[int, Any],
-        paths: Paths,
-    ) -> None:
-        self.recorder = recorder
-        self.names = names
-        self.sources = sources
-        self.variables = variables
-        self.gradients = gradients
-        self.paths = paths
-        self.nodes: list[Node] = []
-        self.edges: list[Edge] = []
-        self.made: dict[int, tuple[int, int]] = {}  # tensor -> node, output
-        self.written: dict[int, Expression | None] = {}  # tensor -> how operands are written
-        self.shapes: set[int] = set()  # tensors that only say shapes
-        self.constants: set[int] = set()  # unnamed small tensors that no op made
+    recorder: Recorder
+    names: Mapping[int, str]
+    sources: Mapping[int, str]
+    variables: Mapping[int, Any]
+    gradients: Mapping[int, Any]
+    paths: Paths
+    nodes: list[Node] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    # by the number of a tensor: the node and output that made it, and how operands are written
+    made: dict[int, tuple[int, int]] = field(default_factory=dict)
+    written: dict[int, Expression | None] = field(default_factory=dict)
+    # tensors that only say shapes, and unnamed small tensors that no op made
+    shapes: set[int] = field(default_factory=set)
+    constants: set[int] = field(default_factory=set)
 
     def build(self, target: Any, target_name: str) -> Graph:
         data = self._find_data(identify(target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.insertion import Insertions, find_sites
@@ -44,29 +45,23 @@ def write_program(
     return _Program(cell, options, target, gradients, roots, names).write()
 
 
+@dataclass(eq=False)
 class _Program:
-    def __init__(
-        self,
-        cell: Cell,
-        options: Options,
-        target: FoundTarget,
-        gradients: Sequence[Gradient],
-        roots: Mapping[str, str],
-        names: Mapping[str, Any],
-    ) -> None:
-        self.cell = cell
-        self.options = options
-        self.target = target
-        self.gradients = gradients
-        self.roots = roots
-        self.names = names
-        self.body = Insertions(cell)
+    cell: Cell
+    options: Options
+    target: FoundTarget
+    gradients: Sequence[Gradient]
+    roots: Mapping[str, str]
+    names: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        self.body = Insertions(self.cell)
         self.watched = self._choose_name("watched")  # a function, where a walrus needs it
         self.calls_watched = False
         # Where the target used a tensor that its name no longer has, a list keeps all it had.
         self.kept = {
             one.name: self._choose_name(re.sub(r"\W+", "_", one.name).strip("_") + "_bound")
-            for one in gradients
+            for one in self.gradients
             if one.taken not in (-1, len(one.bound) - 1)
         }
 

@@ -299,7 +299,6 @@ class CellTape(tf.GradientTape):
     def __init__(self, *, persistent: bool, watch_accessed_variables: bool) -> None:
         super().__init__(persistent=persistent, watch_accessed_variables=watch_accessed_variables)
         self.watched: list[Any] = []
-        self.resets = 0
         self._kept: Any = None
 
     def watch(self, tensor: Any) -> None:
@@ -311,11 +310,6 @@ class CellTape(tf.GradientTape):
         """Watch a tensor as :meth:`watch` does; nothing where the cell has used the tape up."""
         if self._tape is not None:
             super().watch(tensor)
-
-    def reset(self) -> None:
-        """Forget everything recorded and watched, as tf.GradientTape does."""
-        super().reset()
-        self.resets += 1
 
     def _push_tape(self) -> None:
         asked = self._persistent  # type: ignore[has-type]
