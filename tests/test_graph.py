@@ -182,3 +182,18 @@ def test_edges_have_the_slots_of_the_op(tf: Any) -> None:
     drawn = view(gradmagic.gradtape("loss = b - a", "a", "b", names=names).graph)
     by_slot = {e.slot: drawn.nodes[e.producer].label for e in drawn.edges if e.consumer == 2}
     assert by_slot == {0: "b", 1: "a"}
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("a = w * 2.0\nb = tf.sin(\n    a)\nloss = b * a", [1, 2, 4]),
+        ("a = w * 2.0\nif True:\n    a = tf.sin(a)\na * 3.0", [1, 3, 4]),
+        ("def f(x):\n    y = tf.sin(x)\n    return y * x\nloss = f(w)", [2, 3]),
+        ("twice = [tf.sin(w * k) for k in (1.0, 2.0)]\nloss = tf.add_n(twice)", [1, 1, 1, 1, 2]),
+    ],
+)
+def test_each_op_has_its_line(tf: Any, body: str, lines: list[int]) -> None:
+    names = {"tf": tf, "w": tf.constant(1.0)}
+    graph = gradmagic.gradtape(body, "w", names=names).graph
+    assert [node.line for node in graph.nodes if node.kind == "op"] == lines

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -189,3 +190,19 @@ def test_two_hundred_reruns_hold_one_run(kernel: Kernel) -> None:
 def test_the_kernel_completes_the_magics_line(kernel: Kernel) -> None:
     matches = kernel.answer(kernel.client.complete("%%gradtape ", 11))["matches"]
     assert {"w", "x", "b"} <= set(matches)
+
+
+def test_the_tour_runs_and_is_kept_without_outputs() -> None:
+    tour = nbformat.read(Path(__file__).parents[1] / "examples" / "tour.ipynb", as_version=4)
+    cells = [cell for cell in tour.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    NotebookClient(tour, timeout=180).execute()
+    reports = [
+        output.data["text/plain"]
+        for cell in cells
+        for output in cell.outputs
+        if output.output_type == "display_data" and "text/html" in output.data
+    ]
+    taped = sum(cell.source.startswith("%%gradtape") for cell in cells)
+    assert len(reports) == taped > 10
+    assert reports[0].startswith("y = 2")

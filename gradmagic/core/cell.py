@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.errors import UserError
@@ -22,7 +23,6 @@ from gradmagic.core.insertion import changes_part, find_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from types import CodeType
 
 # Storing this name says 'part of a source may have changed'. The space keeps programs from it.
 CHANGED = "gradmagic changed"
@@ -59,6 +59,12 @@ class Cell:
     body: CodeType
     last: CodeType | None
     lines: Mapping[str, int]
+
+    @property
+    def flat(self) -> bool:
+        """Whether all of it runs in one frame: it holds no function, class or comprehension."""
+        constants = [*self.body.co_consts, *(self.last.co_consts if self.last else ())]
+        return not any(isinstance(one, CodeType) for one in constants)
 
 
 def compile_cell(

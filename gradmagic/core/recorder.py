@@ -86,6 +86,9 @@ class Recorder:
     ----------
     filename
         The file name under which the cell was compiled: the frames that have it give the lines.
+    flat
+        Whether the cell's code has no functions in it: then one frame gives all lines, until
+        :meth:`leave_frame`.
 
     Attributes
     ----------
@@ -95,8 +98,10 @@ class Recorder:
         Number of tensors that may have been read from a Variable, though it is unclear from which.
     """
 
-    def __init__(self, filename: str) -> None:
+    def __init__(self, filename: str, *, flat: bool = False) -> None:
         self.filename = filename
+        self._flat = flat
+        self._frame: FrameType | None = None
         self.missing = 0
         self.unclear = 0
         self._ops: list[Op] = []
@@ -137,6 +142,7 @@ class Recorder:
         traceback: TracebackType | None,
     ) -> None:
         self._active = False
+        self._frame = None
         op_callbacks.remove_op_callback(self._record)
         threading.setprofile(self._other_profile)
 
@@ -152,10 +158,14 @@ class Recorder:
         # The cell waits for this: keep what came, and look at it when the cell is done.
         if graph is not None:  # traced, not run: a tf.function is one op when it runs
             return
-        filename = self.filename
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename != filename:
-            frame = frame.f_back
+        frame = self._frame
+        if frame is None:
+            filename = self.filename
+            frame = sys._getframe(1)
+            while frame is not None and frame.f_code.co_filename != filename:
+                frame = frame.f_back
+            if self._flat:
+                self._frame = frame
         line = None if frame is None else frame.f_lineno
         # (tuples: TensorFlow may change its lists later)
         self._pending.append((op_type, tuple(inputs), tuple(outputs), attributes, line))
@@ -165,6 +175,10 @@ class Recorder:
             self._pending_size += tensor._num_elements()
         if self._pending_size > PENDING_SIZE:
             self._settle()
+
+    def leave_frame(self) -> None:
+        """The frame that ran is done; the next op comes from another."""
+        self._frame = None
 
     def _settle(self) -> None:
         """Make records of what came, and let go of the tensors that are too large to hold."""

@@ -91,13 +91,13 @@ def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
     mentioned = frozenset(n.id for n in ast.walk(cell.tree) if isinstance(n, ast.Name))
     sources.check(frozenset(cell.lines), mentioned)
     body = _Body(cell, names, sources)
-    recorder = Recorder(cell.filename)
+    recorder = Recorder(cell.filename, flat=cell.flat)
     try:
         names[options.tape] = tape
         with recorder if options.graph else contextlib.nullcontext(), tape:
             sources.watch(None)
             start = time.perf_counter()
-            last_value = body.run()
+            last_value = body.run(recorder)
             forward_seconds = time.perf_counter() - start
             target = find_target(
                 options.target,
@@ -126,13 +126,14 @@ class _Body:
         self.tensor_names = name_tensors(names)
         self.bound: dict[str, tuple[Any, int]] = {}  # in the order of the last bindings
 
-    def run(self) -> Any:
+    def run(self, recorder: Recorder) -> Any:
         """Run it once; the value of its last expression, or None."""
         __tracebackhide__ = True
         namespace = Namespace(self.names, self._on_bind, self.sources.watch)
         self.names[BOUND] = namespace.tell
         try:
             exec(self.cell.body, self.names, namespace)
+            recorder.leave_frame()
             if self.cell.last is None:
                 return None
             return eval(self.cell.last, self.names, namespace)
