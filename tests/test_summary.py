@@ -43,6 +43,11 @@ def test_a_norm_of_huge_numbers_does_not_overflow() -> None:
     assert summarize(np.array([3e-200, 4e-200])).norm == pytest.approx(5e-200)
 
 
+def test_a_norm_grows_with_the_chunks() -> None:
+    rising = np.repeat([1.0, 2.0, 4.0], CHUNK)
+    assert summarize(rising).norm == pytest.approx(np.linalg.norm(rising), rel=1e-12)
+
+
 def test_a_large_array_is_not_copied() -> None:
     array = np.ones(20 * CHUNK, np.float32)
     tracemalloc.start()

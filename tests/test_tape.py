@@ -193,6 +193,13 @@ def test_a_name_rebound_before_its_use_is_the_new_tensor(gradtape: Any, tf: Any)
     assert not run.gradients["w"].rebound_after_use
 
 
+def test_a_name_that_the_target_never_used_shows_its_last_tensor(gradtape: Any, tf: Any) -> None:
+    names = {"tf": tf, "w": tf.constant(3.0), "x": tf.constant(2.0)}
+    run = gradtape("w = tf.constant(5.0)\nloss = x * x", "w", names=names)
+    assert names["grads"]["w"] is None
+    assert float(run.gradients["w"].value.values) == 5.0
+
+
 def test_a_tensor_made_in_the_cell_is_a_source_like_any_other(gradtape: Any, tf: Any) -> None:
     names = {"tf": tf, "w": tf.constant(3.0)}
     gradtape("h = w * 2.0\nh = tf.sin(h)\nloss = h * h", "w", "h", names=names)
