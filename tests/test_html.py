@@ -221,10 +221,11 @@ def test_bindings_are_named_with_their_lines():
         "Shown is w from before the cell, which the target used; line 2 binds the name again"
         in text
     )
-    twice = make_gradient("h", B, DB, bound=(2, 5), taken=1)
+    twice = make_gradient("h", B, DB, bound=(2, 5, 5), taken=2, rebound_after_use=True)
     text = read(make_run(twice)).text
     assert "The name is bound more than once (line 2, line 5); shown is the h of line 5." in text
-    assert "bound more than once" not in read(make_lesson()).text
+    again = make_gradient("h", B, DB, bound=(None, 2), taken=1)  # a cell that ran before
+    assert "bound more than once" not in read(make_run(again)).text
 
 
 def test_indexed_slices_say_their_rows():

@@ -235,8 +235,8 @@ def _has_shared_rows(summary: Summary) -> bool:
 
 
 def explain_binding(gradient: Gradient) -> str:
-    """Which tensor is shown, where the name was bound more than once; else nothing."""
-    if len(gradient.bound) < 2 and not gradient.rebound_after_use:
+    """Which tensor is shown, where the name was bound again after its use; else nothing."""
+    if not gradient.rebound_after_use:
         return ""
     taken = gradient.bound[gradient.taken] if gradient.bound else None
     later = [line for line in gradient.bound[gradient.taken :][1:] if line is not None]
@@ -245,13 +245,13 @@ def explain_binding(gradient: Gradient) -> str:
         if taken is None
         else _("the {name} of line {line}").format(name=shorten(gradient.name), line=taken)
     )
-    if gradient.rebound_after_use and later:
+    if later:
         return _(
             "Shown is {tensor}, which the target used; line {line} binds the name again afterwards."
         ).format(tensor=shown, line=later[0])
     places = [
         _("before the cell") if line is None else _("line {line}").format(line=line)
-        for line in gradient.bound
+        for line in dict.fromkeys(gradient.bound)
     ]
     return _("The name is bound more than once ({places}); shown is {tensor}.").format(
         places=", ".join(places), tensor=shown
