@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from gradmagic.core.errors import UserError
@@ -244,11 +245,12 @@ class Recorder:
                 owners.setdefault(_find_address(value), {})[handle] = by_handle[handle]
         for position, number in reversed(strangers):
             tensor = self.seen[number].tensor
-            found = {} if tensor is None else owners.get(_find_address(tensor), {})
+            address = None if tensor is None else _find_address(tensor)
+            found = {} if address is None else owners.get(address, {})
             if len(found) > 1:
                 found = _find_connected(tape, tensor, found)
                 self.unclear += not found
-            self.unclear += tensor is None
+            self.unclear += address is None
             for handle in found:
                 line = self.ops[position].line
                 self._ops.insert(position, Op("ReadVariableOp", (handle,), (number,), line, ()))
@@ -287,8 +289,14 @@ class Recorder:
 
 def _find_address(tensor: Any) -> int | None:
     """Where the tensor's entries lie in memory; None where that cannot be told."""
-    array = tensor._numpy_internal()
-    return array.__array_interface__["data"][0] if array.size else None
+    array: Any
+    try:
+        array = np.asarray(memoryview(tensor))
+    except (TypeError, ValueError, BufferError):  # a dtype that Python's buffers lack: bfloat16
+        array = tensor._numpy_internal()
+    # of a scalar the second way gives a copy, which lies elsewhere
+    shared = isinstance(array, np.ndarray) and array.size
+    return array.__array_interface__["data"][0] if shared else None
 
 
 def _find_connected(tape: CellTape, tensor: Any, variables: dict[int, Any]) -> dict[int, Any]:
