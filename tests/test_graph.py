@@ -22,7 +22,7 @@ CROSSENTROPY = (
 
 @pytest.fixture
 def names(tf: Any) -> dict[str, Any]:
-    """LESSON's tensors: 2 samples, 4 features, 3 classes."""
+    """The lesson's tensors: 2 samples, 4 features, 3 classes."""
     return {
         "tf": tf,
         "x": tf.random.normal([2, 4]),

@@ -62,7 +62,7 @@ def measure_memory() -> Iterator[tuple[str, list[Row]]]:
     yield f"Peak memory beyond the hand-written cell's, {ENTRIES:,} float32 entries", peaks
     yield f"Messages to the browser, {ENTRIES:,} entries", sizes
     rows = []
-    for name in ("LESSON", "4 MB source"):
+    for name in ("crossentropy", "4 MB source"):
         plain, magic = _ask("reruns", name, "plain"), _ask("reruns", name, "magic")
         what = f"runs 21 to 200 by hand, which leave {plain['grown']:.1f} MB"
         left = magic["grown"] - plain["grown"]
@@ -132,7 +132,7 @@ def use_large_source(way: str, form: str, kind: str) -> dict[str, Any]:
 def rerun(name: str, way: str) -> dict[str, Any]:
     """Run a cell 200 times, and see how memory and widgets grew from the 20th run on.
 
-    ``name`` is ``"LESSON"`` (3.5) or ``"4 MB source"``, ``way`` ``"plain"`` or ``"magic"``.
+    ``name`` is ``"crossentropy"`` or ``"4 MB source"``, ``way`` ``"plain"`` or ``"magic"``.
     """
     import comm
     import psutil
@@ -141,7 +141,7 @@ def rerun(name: str, way: str) -> dict[str, Any]:
 
     shell = start_shell()
     work = make_lesson()
-    if name != "LESSON":
+    if name != "crossentropy":
         big = {"tf": work.names["tf"], "big": work.names["tf"].fill([1000, 1000], 0.5)}
         work = Workload(name, LARGE_BODY, big, ("big",), ("big",), "[big]", 1)
     shell.user_ns.update(work.names)

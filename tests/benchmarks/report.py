@@ -53,11 +53,11 @@ def measure() -> Iterator[tuple[str, list[Row]]]:
         f"the cell by hand {write_milliseconds(plain)}"
     )
     rows = [Row("added by the magic", added / one, "x", ADDED, against, len(plain))]
-    yield "LESSON 3.5 as a whole cell, everything rendered", rows
+    yield "crossentropy as a whole cell, everything rendered", rows
     yield "Messages to the browser", [_measure_messages(shell, work.magic)]
 
 
 def _measure_messages(shell: Any, magic: str) -> Row:
     size = count_message_bytes(shell, f"{magic}# another cell\n")
     what = "all messages of the cell: static report, widget, text"
-    return Row("LESSON 3.5", size / 1000, "kB", MESSAGES, what)
+    return Row("crossentropy", size / 1000, "kB", MESSAGES, what)

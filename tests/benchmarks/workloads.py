@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-LESSON_BODY = """\
+CROSSENTROPY_BODY = """\
 logits = x @ w + b
 loss = tf.reduce_mean(tf.keras.losses.categorical_crossentropy(y, logits, from_logits=True))
 """
@@ -64,7 +64,7 @@ class Workload:
 
 
 def make_lesson() -> Workload:
-    """LESSON 3.5: crossentropy of logits; w [4, 3] and b [3] are plain tensors."""
+    """The lesson on crossentropy of logits; w [4, 3] and b [3] are plain tensors."""
     random = np.random.default_rng(0)
     names = {
         "tf": tf,
@@ -73,7 +73,7 @@ def make_lesson() -> Workload:
         "b": tf.zeros([3]),
         "y": tf.one_hot([2, 0], depth=3),
     }
-    return Workload("LESSON 3.5", LESSON_BODY, names, ("w", "b"), ("w", "b"), "[w, b]", 400)
+    return Workload("crossentropy", CROSSENTROPY_BODY, names, ("w", "b"), ("w", "b"), "[w, b]", 400)
 
 
 def make_loop() -> Workload:
