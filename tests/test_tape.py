@@ -423,3 +423,17 @@ def test_a_large_source_is_summarized(gradtape: Any, tf: Any) -> None:
     assert one.norm == pytest.approx(float(tf.norm(2 * names["w"])), rel=1e-5)
     assert one.histogram.counts.sum() == 300_000
     assert one.low == float(tf.reduce_min(2 * names["w"]))
+
+
+def test_a_cell_can_run_another_under_a_tape_of_its_own(gradtape: Any, tf: Any) -> None:
+    import gradmagic
+
+    names = {"tf": tf, "w": tf.constant(3.0), "gradmagic": gradmagic}
+    body = (
+        "inner = gradmagic.gradtape('loss = w * w', 'w', names=globals())\n"
+        "loss = inner.gradients['w'].result * w"
+    )
+    gradtape(body, "w", names=names)
+    assert float(names["loss"]) == 18.0  # 2 w * w, and its derivative 4 w
+    assert float(names["grads"]["w"]) == 12.0
+    assert not [name for name in names if " " in name]

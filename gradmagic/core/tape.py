@@ -138,7 +138,7 @@ class _Body:
                 return None
             return eval(self.cell.last, self.names, namespace)
         finally:
-            del self.names[BOUND]
+            self.names.pop(BOUND, None)  # (a cell may run another, or clear its names)
 
     def _on_bind(self, name: str, value: Any, line: int) -> None:
         if name in self.roots:
