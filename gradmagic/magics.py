@@ -72,7 +72,8 @@ class GradTapeMagics(Magics):
         action="store_false",
         default=None,
         dest="watch_accessed_variables",
-        help="Watch only what is named here or watched by hand, not every Variable read.",
+        help="Watch the plain tensors named here and what is watched by hand, "
+        "but no Variable for being read.",
     )
     @argument(
         "--unconnected-gradients",
