@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, magics_class
-from IPython.core.magic_arguments import (
-    MagicArgumentParser,
-    argument,
-    magic_arguments,
-    parse_argstring,
-)
+from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Enum, Unicode
 
+from gradmagic.arguments import check_name, join_brackets, list_options, parse_line, unquote
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
 
@@ -109,7 +103,10 @@ class GradTapeMagics(Magics):
         """
         __tracebackhide__ = True
         try:
-            given = _parse(self.gradtape, line)
+            given = parse_line("%%gradtape", self.gradtape, line)
+            given.sources = join_brackets(given.sources)
+            if given.target is not None:
+                given.target = unquote(given.target)
             self._run_tape(given, line, cell)
         except UserError as error:
             raise UsageError(str(error)) from None
@@ -123,7 +120,7 @@ class GradTapeMagics(Magics):
         names = ("persistent", "watch_accessed_variables", "unconnected_gradients", "tape", "graph")
         options = {n: _or_default(getattr(given, n), getattr(self, n)) for n in names}
         for name in (options["tape"], given.output or "run"):
-            _check_name(name)
+            check_name(name)
         if given.jacobian and given.hessian:
             raise UserError(_("--jacobian and --hessian exclude each other; give one"))
         cell = _compile(shell, line, text, given.sources)
@@ -168,67 +165,8 @@ def unload(shell: Any) -> None:
     shell.strdispatchers["complete_command"].strs.pop("%%gradtape", None)
 
 
-def _parse(magic: Any, line: str) -> argparse.Namespace:
-    try:
-        given = parse_argstring(magic, line)
-    except UsageError as error:
-        raise UserError(_say_usage(str(error), magic.parser)) from None
-    given.sources = _join_brackets(given.sources)
-    if given.target is not None:
-        given.target = _unquote(given.target)
-    return given
-
-
-def _say_usage(message: str, parser: MagicArgumentParser) -> str:
-    """argparse's words, and the nearest option to one that does not exist."""
-    unknown = re.search(r"unrecognized arguments: (\S+)", message)
-    if not unknown:
-        return message
-    near = difflib.get_close_matches(unknown[1], _list_options(parser), 1)
-    if near:
-        return _("there is no option {option}; did you mean {near}?").format(
-            option=unknown[1], near=near[0]
-        )
-    return _("there is no option {option}; %%gradtape? lists the options").format(option=unknown[1])
-
-
-def _list_options(parser: MagicArgumentParser) -> list[str]:
-    return [
-        option
-        for action in parser._actions  # noqa: SLF001  (argparse has no other list of them)
-        for option in action.option_strings
-        if option not in ("-h", "--help")
-    ]
-
-
-def _join_brackets(words: Sequence[str]) -> list[str]:
-    """Sources whose brackets hold spaces, which the line's splitting tore apart: made whole."""
-    joined: list[str] = []
-    open_part = ""
-    for word in words:
-        part = f"{open_part} {word}" if open_part else word
-        if part.count("[") > part.count("]") or part.count("(") > part.count(")"):
-            open_part = part
-        else:
-            joined.append(part)
-            open_part = ""
-    return [*joined, open_part] if open_part else joined
-
-
-def _unquote(text: str) -> str:
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
-    return text[1:-1] if quoted else text
-
-
 def _or_default(given: Any, default: Any) -> Any:
     return default if given is None else given
-
-
-def _check_name(name: str) -> None:
-    import keyword
-
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise UserError(_("'{name}' cannot be a Python name").format(name=name))
 
 
 def _compile(shell: Any, line: str, text: str, sources: Sequence[str]) -> Any:
@@ -274,7 +212,7 @@ def _complete(shell: Any, event: Any) -> list[str]:
     """TAB on the magic's line: its options, and names of tensors, variables and models."""
     typed = event.symbol
     if typed.startswith("-"):
-        return _list_options(GradTapeMagics.gradtape.parser)
+        return list_options(GradTapeMagics.gradtape.parser)
     return [
         name for name, value in shell.user_ns.items() if not name.startswith("_") and _fits(value)
     ]

@@ -1,0 +1,91 @@
+"""A magic's line: its words, its options, and what to say where they make no sense."""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic_arguments import MagicArgumentParser, parse_argstring
+
+from gradmagic.core.errors import UserError
+from gradmagic.core.i18n import _
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def parse_line(name: str, magic: Any, line: str) -> argparse.Namespace:
+    """The line's arguments as the magic declares them; UserError where they make no sense.
+
+    Parameters
+    ----------
+    name
+        The magic as it is typed: ``%%gradtape``.
+    magic
+        Its method.
+    line
+        What follows the name.
+    """
+    try:
+        return parse_argstring(magic, line)
+    except UsageError as error:
+        raise UserError(_say_usage(name, str(error), magic.parser)) from None
+
+
+def _say_usage(name: str, message: str, parser: MagicArgumentParser) -> str:
+    """argparse's words, and the nearest option to one that does not exist."""
+    unknown = re.search(r"unrecognized arguments: (\S+)", message)
+    if not unknown:
+        return message
+    if not unknown[1].startswith("-"):
+        return _(
+            "there is one word too many: {word}; put an expression with spaces in quotes"
+        ).format(word=unknown[1])
+    near = difflib.get_close_matches(unknown[1], list_options(parser), 1)
+    if near:
+        return _("there is no option {option}; did you mean {near}?").format(
+            option=unknown[1], near=near[0]
+        )
+    return _("there is no option {option}; {magic}? lists the options").format(
+        option=unknown[1], magic=name
+    )
+
+
+def list_options(parser: MagicArgumentParser) -> list[str]:
+    """All options that a magic has."""
+    return [
+        option
+        for action in parser._actions  # noqa: SLF001  (argparse has no other list of them)
+        for option in action.option_strings
+        if option not in ("-h", "--help")
+    ]
+
+
+def join_brackets(words: Sequence[str]) -> list[str]:
+    """Expressions whose brackets hold spaces, which the line's splitting tore apart: made whole."""
+    joined: list[str] = []
+    open_part = ""
+    for word in words:
+        part = f"{open_part} {word}" if open_part else word
+        if part.count("[") > part.count("]") or part.count("(") > part.count(")"):
+            open_part = part
+        else:
+            joined.append(part)
+            open_part = ""
+    return [*joined, open_part] if open_part else joined
+
+
+def unquote(text: str) -> str:
+    """``text`` without the quotes around the whole of it."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
+
+
+def check_name(name: str) -> None:
+    """UserError where ``name`` cannot be a Python name."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UserError(_("'{name}' cannot be a Python name").format(name=name))
