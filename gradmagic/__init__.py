@@ -55,8 +55,9 @@ def gradtape(body: str, *sources: str, names: dict[str, Any], **options: Any) ->
     from gradmagic.core.tape import Options, run_cell
 
     cell = parse_cell(body, sources)
-    run = run_cell(cell, names, Options(sources=sources, **options))
-    return runs.remember(run, body)
+    asked = Options(sources=sources, **options)
+    run = run_cell(cell, names, asked)
+    return runs.remember(run, body, names.get(asked.tape))
 
 
 def last_run() -> TapeRun:

@@ -134,7 +134,7 @@ class GradTapeMagics(Magics):
         )
         run = run_cell(cell, shell.user_ns, asked)
         key = _identify_cell(shell, line, text)
-        run = runs.remember(run, key)
+        run = runs.remember(run, key, shell.user_ns.get(asked.tape))
         if given.output:
             shell.user_ns[given.output] = run
         if not _or_default(given.quiet, self.quiet):

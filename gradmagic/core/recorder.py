@@ -348,11 +348,15 @@ class CellTape(tf.GradientTape):
         What it is asked while this tape records is recorded, and can be differentiated again.
         """
         reader = tf.GradientTape(persistent=True)
-        reader._tape = self._kept
+        reader._tape = self._kept or self._tape
         return reader
 
+    def is_readable(self) -> bool:
+        """Whether the record is still there: only a persistent tape keeps it when it is used."""
+        return (self._kept or self._tape) is not None
+
     def release(self) -> None:
-        """Keep no more than a plain tape keeps; :meth:`reader` is of no use afterwards."""
+        """Keep no more than a plain tape keeps: once used, the record is gone."""
         self._kept = None
 
 

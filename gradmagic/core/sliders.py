@@ -1,0 +1,397 @@
+"""All positions of every slider of one sample, computed ahead in one batch.
+
+A question to the kernel takes longer than a moving hand waits. So TensorFlow computes both losses
+and their gradients for each position that a slider can take, and the browser looks them up.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from gradmagic.core.batch import steady_logits
+from gradmagic.core.losses import take_losses
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradmagic.core.losses import LossComparison
+
+MOST_CLASSES = 12  # with a slider of their own
+POSITIONS = 121  # of a slider
+FEWEST_POSITIONS = 31
+SMOOTHINGS = 19  # from 0 to 0.9
+ENTRIES = 400_000  # logits in all rows together, where the classes are few enough
+CHUNK_ENTRIES = 1_000_000  # logits that are looked at together
+SATURATED = 128.0  # a lead of one logit at which float32 gives 0 for all other probabilities
+RANGES = (12, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+VANISHED = 0.01  # of the largest pull that MSE can have: below, it is said to be stuck
+
+RIGHT, WRONG, STUCK, UNDECIDED = range(4)
+SCALARS = (
+    "crossentropy",
+    "mse",
+    "crossentropy_pull",
+    "mse_pull",
+    "ratio",  # crossentropy_pull / mse_pull
+    "crossentropy_slope",  # by the slider's own value
+    "mse_slope",
+    "clipped",  # categorical_crossentropy of the probabilities
+    "clipped_gradient",  # each of these by the true class's logit
+    "by_hand",  # -sum(y log p)
+    "by_hand_gradient",
+    "state",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Where the student has put the sliders of one sample.
+
+    ``logits`` [classes] are those at confidence 1; ``true_class`` is None for the data's own
+    target; ``smoothing`` is the share of the target that is spread evenly over the classes.
+    """
+
+    sample: int
+    logits: Any
+    confidence: float = 1.0
+    true_class: int | None = None
+    smoothing: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Slider:
+    """One slider: its positions, ascending, and where their rows are in the table.
+
+    ``number`` is the class of a ``"logit"`` slider. ``at`` is the position of the setting,
+    ``start`` the row of the first position. ``stuck`` and ``right``: stretches (from, to) in which MSE's
+    gradient has vanished although the answer is wrong, and in which the answer is right.
+    """
+
+    kind: Literal["logit", "confidence", "smoothing", "class"]
+    number: int | None
+    positions: np.ndarray
+    at: int
+    start: int
+    stuck: tuple[tuple[float, float], ...]
+    right: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SliderTables:
+    """The numbers of every position.
+
+    Attributes
+    ----------
+    setting
+        What the sliders stand at.
+    moved
+        Whether that is not the data.
+    shown
+        The classes that have a slider.
+    true_class
+        The class with the largest share in the target.
+    sliders
+        One a shown class, then confidence, smoothing and the true class.
+    values
+        float32 [rows, 3 * shown + scalars]: probabilities, gradients of crossentropy and of MSE
+        with respect to the shown classes' logits, then ``SCALARS``.
+    targets
+        float32 [rows of the last two sliders, shown]: the targets, which only these change.
+    target
+        float32 [shown]: the target of all others.
+    margins
+        [samples]: the logit of the true class at which this sample would lead the other classes as
+        much as each of those samples does, so that its crossentropy would be theirs.
+    """
+
+    setting: Setting
+    moved: bool
+    shown: tuple[int, ...]
+    true_class: int
+    sliders: tuple[Slider, ...]
+    values: np.ndarray
+    targets: np.ndarray
+    target: np.ndarray
+    margins: np.ndarray
+
+
+def find_setting(comparison: LossComparison, sample: int) -> Setting:
+    """The sliders' places for a sample as the data have it."""
+    return Setting(sample, _find_logits(comparison, sample))
+
+
+def choose_classes(comparison: LossComparison, sample: int) -> tuple[int, ...]:
+    """The classes that get a slider: all, or the true one and those with the largest logits.
+
+    A class whose logit is -inf gets none: nothing can be moved from there.
+    """
+    logits = comparison.logits[sample].numpy().astype(np.float64)
+    true_class = int(tf.argmax(comparison.targets[sample]))
+    order = sorted(range(logits.size), key=lambda c: (c != true_class, -logits[c]))
+    kept = [c for c in order if np.isfinite(logits[c]) or c == true_class]
+    return tuple(sorted(kept[:MOST_CLASSES]))
+
+
+def compute_tables(
+    comparison: LossComparison,
+    setting: Setting,
+    samples: Sequence[int] = (),
+    positions: int = POSITIONS,
+) -> SliderTables:
+    """Both losses and their gradients at every position of every slider.
+
+    Parameters
+    ----------
+    comparison
+        The batch.
+    setting
+        Which sample, and where its sliders stand.
+    samples
+        Those to find ``margins`` of.
+    positions
+        Of a slider, at most; fewer where the classes are very many.
+    """
+    shown = choose_classes(comparison, setting.sample)
+    data = comparison.targets[setting.sample].numpy()
+    given = data if setting.true_class is None else _make_hot(setting.true_class, data)
+    target = _smooth(given[None], setting.smoothing)[0]
+    direction = np.asarray(setting.logits, data.dtype)
+    logits = (tf.constant(direction) * tf.constant(setting.confidence, data.dtype)).numpy()
+    room = ENTRIES // (data.size * (len(shown) + 2))
+    count = max(min(positions, room), FEWEST_POSITIONS) // 2 * 2 + 1
+    limit = _find_limit(logits[list(shown)])
+    rows = [_move_logit(logits, target, number, limit, count) for number in shown]
+    rows.append(_move_confidence(direction, target, setting.confidence, count))
+    rows.append(_move_smoothing(logits, given, setting.smoothing))
+    rows.append(_move_class(logits, given, setting.smoothing, shown))
+    starts = np.cumsum([0] + [one.positions.size for one in rows])
+    values = _measure(rows, shown, np.concatenate([one.logits for one in rows]))
+    state = values[:, -1]
+    sliders = [
+        Slider(
+            one.kind,
+            one.number,
+            one.positions.astype(np.float32),
+            int(np.argmin(np.abs(one.positions - one.own))),
+            int(start),
+            _find_stretches(state[start : start + one.positions.size] == STUCK, one.positions),
+            _find_stretches(state[start : start + one.positions.size] == RIGHT, one.positions),
+        )
+        for one, start in zip(rows, starts, strict=False)
+    ]
+    home = _find_logits(comparison, setting.sample)
+    last = np.concatenate([one.targets for one in rows[-2:]])
+    return SliderTables(
+        setting=setting,
+        moved=bool((logits != home).any() or (target != data).any()),
+        shown=shown,
+        true_class=int(target.argmax()),
+        sliders=tuple(sliders),
+        values=values,
+        targets=last[:, list(shown)].astype(np.float32),
+        target=target[list(shown)].astype(np.float32),
+        margins=_find_margins(comparison, logits, int(target.argmax()), samples),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """One slider's positions and what they stand for: [positions, classes] each.
+
+    ``directions``: how the logits change with the slider; None where it moves the target.
+    """
+
+    kind: Literal["logit", "confidence", "smoothing", "class"]
+    number: int | None
+    positions: np.ndarray
+    own: float
+    logits: np.ndarray
+    targets: np.ndarray
+    directions: np.ndarray | None = None
+
+
+def _move_logit(
+    logits: np.ndarray, target: np.ndarray, number: int, limit: float, count: int
+) -> _Rows:
+    places = _insert(np.linspace(-limit, limit, count), logits[number])
+    block = _repeat(logits, places)
+    block[:, number] = places
+    along = np.zeros_like(block)
+    along[:, number] = 1
+    own = float(logits[number])
+    return _Rows("logit", number, places, own, block, _repeat(target, places), along)
+
+
+def _move_confidence(
+    direction: np.ndarray, target: np.ndarray, confidence: float, count: int
+) -> _Rows:
+    """Far enough both ways for float32 to give 0 for a probability, where the logits differ."""
+    spread = float(direction.max() - direction.min())
+    furthest = math.ceil(SATURATED / spread) if spread > SATURATED / 1e4 else 16
+    root = math.sqrt(max(furthest, 4))
+    steps = np.linspace(-root, root, count)  # squares: finer where little changes much
+    places = _insert(np.sign(steps) * steps**2, 1.0, np.asarray(confidence, direction.dtype))
+    block = (tf.constant(places)[:, None] * tf.constant(direction)).numpy()
+    along = _repeat(direction, places)
+    return _Rows("confidence", None, places, confidence, block, _repeat(target, places), along)
+
+
+def _move_smoothing(logits: np.ndarray, given: np.ndarray, smoothing: float) -> _Rows:
+    places = _insert(np.linspace(0, 0.9, SMOOTHINGS), np.asarray(smoothing, logits.dtype))
+    targets = _smooth(given[None], places[:, None])
+    return _Rows("smoothing", None, places, smoothing, _repeat(logits, places), targets)
+
+
+def _move_class(
+    logits: np.ndarray, given: np.ndarray, smoothing: float, shown: tuple[int, ...]
+) -> _Rows:
+    own = int(given.argmax())
+    hot = [given if number == own else _make_hot(number, given) for number in shown]
+    targets = _smooth(np.stack(hot), smoothing)
+    places = np.array(shown, logits.dtype)
+    return _Rows("class", None, places, own, _repeat(logits, places), targets)
+
+
+def _repeat(row: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return np.repeat(row[None], places.size, 0)
+
+
+def _insert(grid: np.ndarray, *own: Any) -> np.ndarray:
+    """The grid with positions of its own, in their dtype, each once."""
+    dtype = np.asarray(own[-1]).dtype
+    return np.unique(np.concatenate([grid.astype(dtype), np.array(own, dtype)]))
+
+
+def _make_hot(number: int, like: np.ndarray) -> np.ndarray:
+    return tf.one_hot(number, like.size, dtype=like.dtype).numpy()
+
+
+def _smooth(targets: np.ndarray, shares: Any) -> np.ndarray:
+    """Label smoothing: (1 - share) * target + share / classes (Szegedy and others, 2016)."""
+    if not np.any(shares):
+        return targets
+    parts = tf.constant(shares, targets.dtype)
+    return ((1 - parts) * tf.constant(targets) + parts / targets.shape[-1]).numpy()
+
+
+def _find_logits(comparison: LossComparison, sample: int) -> np.ndarray:
+    where = slice(sample, sample + 1)
+    return steady_logits(comparison.targets[where], comparison.logits[where])[0].numpy()
+
+
+def _find_limit(logits: np.ndarray) -> float:
+    largest = 1.1 * float(np.abs(logits.astype(np.float64)).max())
+    return next((one for one in RANGES if one >= largest), 2.0 ** math.ceil(math.log2(largest)))
+
+
+def _measure(rows: Sequence[_Rows], shown: tuple[int, ...], logits: np.ndarray) -> np.ndarray:
+    """The table's values [rows, columns], a part at a time where the classes are very many."""
+    targets = np.concatenate([one.targets for one in rows])
+    directions = np.concatenate(
+        [
+            np.full_like(one.logits, np.nan) if one.directions is None else one.directions
+            for one in rows
+        ]
+    )
+    peak = find_peak(logits.shape[1])
+    size = max(1, CHUNK_ENTRIES // logits.shape[1])
+    parts = []
+    for i in range(0, len(logits), size):
+        part = slice(i, i + size)
+        blocks = [tf.constant(block[part]) for block in (logits, targets, directions)]
+        parts.append(_measure_rows(blocks[0], blocks[1], blocks[2], shown, peak))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _measure_rows(
+    logits: Any, targets: Any, directions: Any, shown: tuple[int, ...], peak: float
+) -> np.ndarray:
+    losses = take_losses(targets, logits)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        probabilities = tf.nn.softmax(logits)
+        clipped = tf.losses.categorical_crossentropy(targets, probabilities)
+        by_hand = -tf.reduce_sum(targets * tf.math.log(probabilities), axis=1)
+    true_class = tf.argmax(targets, 1)
+    pulls = [tf.norm(g, axis=1) for g in (losses.crossentropy_gradient, losses.mse_gradient)]
+    steep = [
+        tf.reduce_sum(g * directions, axis=1)
+        for g in (losses.crossentropy_gradient, losses.mse_gradient)
+    ]
+    broken = [
+        tf.gather(tape.gradient(loss, logits), true_class, batch_dims=1)
+        for loss in (clipped, by_hand)
+    ]
+    per_class = [
+        tf.gather(one, shown, axis=1)
+        for one in (losses.probabilities, losses.crossentropy_gradient, losses.mse_gradient)
+    ]
+    scalars = [
+        losses.crossentropy,
+        losses.mse,
+        *pulls,
+        pulls[0] / pulls[1],
+        *steep,
+        clipped,
+        broken[0],
+        by_hand,
+        broken[1],
+        _find_state(logits, true_class, pulls[1], peak),
+    ]
+    return tf.concat([*per_class, tf.stack(scalars, axis=1)], axis=1).numpy()
+
+
+def _find_state(logits: Any, true_class: Any, mse_pull: Any, peak: float) -> Any:
+    """Right, wrong, wrong with MSE stuck, or undecided between the true class and another."""
+    own = tf.gather(logits, true_class, batch_dims=1)
+    best = tf.reduce_max(logits, axis=1)
+    tied = tf.reduce_sum(tf.cast(logits == best[:, None], tf.int32), axis=1) > 1
+    stuck = tf.where(mse_pull < VANISHED * peak, STUCK, WRONG)
+    return tf.cast(tf.where(own == best, tf.where(tied, UNDECIDED, RIGHT), stuck), logits.dtype)
+
+
+@functools.cache
+def find_peak(classes: int) -> float:
+    """The largest pull of MSE where a true and one wrong class share the probability.
+
+    With p for the true class it is sqrt(2) * 4 p (1 - p)² / classes, largest at p = 1/3.
+    """
+    lead = tf.linspace(-8.0, 8.0, 1601)
+    logits = tf.stack([lead, tf.zeros_like(lead)], axis=1)
+    pull = tf.norm(
+        take_losses(tf.one_hot(tf.zeros([1601], tf.int32), 2), logits).mse_gradient, axis=1
+    )
+    return float(tf.reduce_max(pull)) * 2 / classes  # the other classes only lengthen the mean
+
+
+def _find_stretches(flags: np.ndarray, places: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Where ``flags`` hold: from and to, half-way to the neighbours where they do not."""
+    places = places.astype(np.float64)
+    edges = np.concatenate([places[:1], (places[1:] + places[:-1]) / 2, places[-1:]])
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
+    return tuple((float(edges[a]), float(edges[b])) for a, b in changes.reshape(-1, 2))
+
+
+def _find_margins(
+    comparison: LossComparison, logits: np.ndarray, true_class: int, samples: Sequence[int]
+) -> np.ndarray:
+    if not len(samples):
+        return np.zeros(0, np.float32)
+    rows = list(samples)
+    targets = tf.gather(comparison.targets, rows)
+    given = steady_logits(targets, tf.gather(comparison.logits, rows))
+    own = tf.one_hot(tf.argmax(targets, 1), logits.size, on_value=True, off_value=False)
+    lead = tf.boolean_mask(given, own) - _sum_others(given, own)
+    others = tf.one_hot([true_class], logits.size, on_value=True, off_value=False)
+    return (lead + _sum_others(tf.constant(logits)[None], others)).numpy().astype(np.float32)
+
+
+def _sum_others(logits: Any, own: Any) -> Any:
+    """log of the sum of exp of all logits but a row's own."""
+    return tf.reduce_logsumexp(tf.where(own, tf.constant(-np.inf, logits.dtype), logits), axis=1)
