@@ -7,29 +7,28 @@ and their gradients for each position that a slider can take, and the browser lo
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from gradmagic.core import positions
 from gradmagic.core.batch import steady_logits
 from gradmagic.core.losses import take_losses
+from gradmagic.core.stability import write_crossentropy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradmagic.core.losses import LossComparison
+    from gradmagic.core.positions import Rows, SliderKind
 
 MOST_CLASSES = 12  # with a slider of their own
 POSITIONS = 121  # of a slider
 FEWEST_POSITIONS = 31
-SMOOTHINGS = 19  # from 0 to 0.9
 ENTRIES = 400_000  # logits in all rows together, where the classes are few enough
 CHUNK_ENTRIES = 1_000_000  # logits that are looked at together
-SATURATED = 128.0  # a lead of one logit at which float32 gives 0 for all other probabilities
-RANGES = (12, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 VANISHED = 0.01  # of the largest pull that MSE can have: below, it is said to be stuck
 
 RIGHT, WRONG, STUCK, UNDECIDED = range(4)
@@ -41,10 +40,10 @@ SCALARS = (
     "ratio",  # crossentropy_pull / mse_pull
     "crossentropy_slope",  # by the slider's own value
     "mse_slope",
-    "clipped",  # categorical_crossentropy of the probabilities
-    "clipped_gradient",  # each of these by the true class's logit
-    "by_hand",  # -sum(y log p)
-    "by_hand_gradient",
+    "probabilities",  # crossentropy by the ways of gradmagic.core.stability
+    "probabilities_gradient",
+    "hand",
+    "hand_gradient",
     "state",
 )
 
@@ -69,11 +68,11 @@ class Slider:
     """One slider: its positions, ascending, and where their rows are in the table.
 
     ``number`` is the class of a ``"logit"`` slider. ``at`` is the position of the setting,
-    ``start`` the row of the first position. ``stuck`` and ``right``: stretches (from, to) in which MSE's
-    gradient has vanished although the answer is wrong, and in which the answer is right.
+    ``start`` the row of the first position. ``stuck`` and ``right``: stretches (from, to) in which
+    MSE's gradient has vanished although the answer is wrong, and in which the answer is right.
     """
 
-    kind: Literal["logit", "confidence", "smoothing", "class"]
+    kind: SliderKind
     number: int | None
     positions: np.ndarray
     at: int
@@ -142,7 +141,7 @@ def compute_tables(
     comparison: LossComparison,
     setting: Setting,
     samples: Sequence[int] = (),
-    positions: int = POSITIONS,
+    most: int = POSITIONS,
 ) -> SliderTables:
     """Both losses and their gradients at every position of every slider.
 
@@ -154,22 +153,22 @@ def compute_tables(
         Which sample, and where its sliders stand.
     samples
         Those to find ``margins`` of.
-    positions
-        Of a slider, at most; fewer where the classes are very many.
+    most
+        Positions of a slider at most; fewer where the classes are very many.
     """
     shown = choose_classes(comparison, setting.sample)
     data = comparison.targets[setting.sample].numpy()
-    given = data if setting.true_class is None else _make_hot(setting.true_class, data)
-    target = _smooth(given[None], setting.smoothing)[0]
+    given = data if setting.true_class is None else positions.make_hot(setting.true_class, data)
+    target = positions.smooth(given[None], setting.smoothing)[0]
     direction = np.asarray(setting.logits, data.dtype)
     logits = (tf.constant(direction) * tf.constant(setting.confidence, data.dtype)).numpy()
     room = ENTRIES // (data.size * (len(shown) + 2))
-    count = max(min(positions, room), FEWEST_POSITIONS) // 2 * 2 + 1
-    limit = _find_limit(logits[list(shown)])
-    rows = [_move_logit(logits, target, number, limit, count) for number in shown]
-    rows.append(_move_confidence(direction, target, setting.confidence, count))
-    rows.append(_move_smoothing(logits, given, setting.smoothing))
-    rows.append(_move_class(logits, given, setting.smoothing, shown))
+    count = max(min(most, room), FEWEST_POSITIONS) // 2 * 2 + 1
+    limit = positions.find_limit(logits[list(shown)])
+    rows = [positions.move_logit(logits, target, number, limit, count) for number in shown]
+    rows.append(positions.move_confidence(direction, target, setting.confidence, count))
+    rows.append(positions.move_smoothing(logits, given, setting.smoothing))
+    rows.append(positions.move_class(logits, given, setting.smoothing, shown))
     starts = np.cumsum([0] + [one.positions.size for one in rows])
     values = _measure(rows, shown, np.concatenate([one.logits for one in rows]))
     state = values[:, -1]
@@ -200,97 +199,12 @@ def compute_tables(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """One slider's positions and what they stand for: [positions, classes] each.
-
-    ``directions``: how the logits change with the slider; None where it moves the target.
-    """
-
-    kind: Literal["logit", "confidence", "smoothing", "class"]
-    number: int | None
-    positions: np.ndarray
-    own: float
-    logits: np.ndarray
-    targets: np.ndarray
-    directions: np.ndarray | None = None
-
-
-def _move_logit(
-    logits: np.ndarray, target: np.ndarray, number: int, limit: float, count: int
-) -> _Rows:
-    places = _insert(np.linspace(-limit, limit, count), logits[number])
-    block = _repeat(logits, places)
-    block[:, number] = places
-    along = np.zeros_like(block)
-    along[:, number] = 1
-    own = float(logits[number])
-    return _Rows("logit", number, places, own, block, _repeat(target, places), along)
-
-
-def _move_confidence(
-    direction: np.ndarray, target: np.ndarray, confidence: float, count: int
-) -> _Rows:
-    """Far enough both ways for float32 to give 0 for a probability, where the logits differ."""
-    spread = float(direction.max() - direction.min())
-    furthest = math.ceil(SATURATED / spread) if spread > SATURATED / 1e4 else 16
-    root = math.sqrt(max(furthest, 4))
-    steps = np.linspace(-root, root, count)  # squares: finer where little changes much
-    places = _insert(np.sign(steps) * steps**2, 1.0, np.asarray(confidence, direction.dtype))
-    block = (tf.constant(places)[:, None] * tf.constant(direction)).numpy()
-    along = _repeat(direction, places)
-    return _Rows("confidence", None, places, confidence, block, _repeat(target, places), along)
-
-
-def _move_smoothing(logits: np.ndarray, given: np.ndarray, smoothing: float) -> _Rows:
-    places = _insert(np.linspace(0, 0.9, SMOOTHINGS), np.asarray(smoothing, logits.dtype))
-    targets = _smooth(given[None], places[:, None])
-    return _Rows("smoothing", None, places, smoothing, _repeat(logits, places), targets)
-
-
-def _move_class(
-    logits: np.ndarray, given: np.ndarray, smoothing: float, shown: tuple[int, ...]
-) -> _Rows:
-    own = int(given.argmax())
-    hot = [given if number == own else _make_hot(number, given) for number in shown]
-    targets = _smooth(np.stack(hot), smoothing)
-    places = np.array(shown, logits.dtype)
-    return _Rows("class", None, places, own, _repeat(logits, places), targets)
-
-
-def _repeat(row: np.ndarray, places: np.ndarray) -> np.ndarray:
-    return np.repeat(row[None], places.size, 0)
-
-
-def _insert(grid: np.ndarray, *own: Any) -> np.ndarray:
-    """The grid with positions of its own, in their dtype, each once."""
-    dtype = np.asarray(own[-1]).dtype
-    return np.unique(np.concatenate([grid.astype(dtype), np.array(own, dtype)]))
-
-
-def _make_hot(number: int, like: np.ndarray) -> np.ndarray:
-    return tf.one_hot(number, like.size, dtype=like.dtype).numpy()
-
-
-def _smooth(targets: np.ndarray, shares: Any) -> np.ndarray:
-    """Label smoothing: (1 - share) * target + share / classes (Szegedy and others, 2016)."""
-    if not np.any(shares):
-        return targets
-    parts = tf.constant(shares, targets.dtype)
-    return ((1 - parts) * tf.constant(targets) + parts / targets.shape[-1]).numpy()
-
-
 def _find_logits(comparison: LossComparison, sample: int) -> np.ndarray:
     where = slice(sample, sample + 1)
     return steady_logits(comparison.targets[where], comparison.logits[where])[0].numpy()
 
 
-def _find_limit(logits: np.ndarray) -> float:
-    largest = 1.1 * float(np.abs(logits.astype(np.float64)).max())
-    return next((one for one in RANGES if one >= largest), 2.0 ** math.ceil(math.log2(largest)))
-
-
-def _measure(rows: Sequence[_Rows], shown: tuple[int, ...], logits: np.ndarray) -> np.ndarray:
+def _measure(rows: Sequence[Rows], shown: tuple[int, ...], logits: np.ndarray) -> np.ndarray:
     """The table's values [rows, columns], a part at a time where the classes are very many."""
     targets = np.concatenate([one.targets for one in rows])
     directions = np.concatenate(
@@ -313,20 +227,12 @@ def _measure_rows(
     logits: Any, targets: Any, directions: Any, shown: tuple[int, ...], peak: float
 ) -> np.ndarray:
     losses = take_losses(targets, logits)
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(logits)
-        probabilities = tf.nn.softmax(logits)
-        clipped = tf.losses.categorical_crossentropy(targets, probabilities)
-        by_hand = -tf.reduce_sum(targets * tf.math.log(probabilities), axis=1)
+    ways = write_crossentropy(targets, logits)
     true_class = tf.argmax(targets, 1)
     pulls = [tf.norm(g, axis=1) for g in (losses.crossentropy_gradient, losses.mse_gradient)]
     steep = [
         tf.reduce_sum(g * directions, axis=1)
         for g in (losses.crossentropy_gradient, losses.mse_gradient)
-    ]
-    broken = [
-        tf.gather(tape.gradient(loss, logits), true_class, batch_dims=1)
-        for loss in (clipped, by_hand)
     ]
     per_class = [
         tf.gather(one, shown, axis=1)
@@ -338,10 +244,8 @@ def _measure_rows(
         *pulls,
         pulls[0] / pulls[1],
         *steep,
-        clipped,
-        broken[0],
-        by_hand,
-        broken[1],
+        *ways.probabilities,
+        *ways.hand,
         _find_state(logits, true_class, pulls[1], peak),
     ]
     return tf.concat([*per_class, tf.stack(scalars, axis=1)], axis=1).numpy()
