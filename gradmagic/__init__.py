@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from gradmagic.core.losses import LossComparison
     from gradmagic.core.records import TapeRun
 
 __all__ = [
+    "compare_losses",
     "display",
     "gradtape",
     "last_run",
@@ -67,18 +70,64 @@ def last_run() -> TapeRun:
     return runs.last_run()
 
 
-def display(run: TapeRun) -> None:
-    """Show a run's report: below the cell of a notebook, as text in a terminal."""
+def compare_losses(
+    targets: Any,
+    predictions: Any,
+    from_logits: bool | None = None,  # noqa: FBT001  (TensorFlow's own argument)
+    sources: Mapping[str, Any] | Sequence[Any] | None = None,
+) -> LossComparison:
+    """Compare MSE with crossentropy on the same targets and predictions, as ``%gradlosses`` does.
+
+    Parameters
+    ----------
+    targets
+        Class numbers [batch], one-hot rows or soft labels [batch, classes].
+    predictions
+        Logits or probabilities [batch, classes]; one output [batch] or [batch, 1] for two classes.
+    from_logits
+        Whether the predictions are logits; None: told by their values.
+    sources
+        Tensors, variables or models, in a list or by name, which the last ``%%gradtape`` cell
+        watched while it made ``predictions``: the gradients with respect to them too.
+
+    Returns
+    -------
+    gradmagic.core.losses.LossComparison
+        Both batch means (crossentropy in nats), each sample's losses [batch], and the gradients
+        of the means with respect to the logits [batch, classes].
+
+    Raises
+    ------
+    gradmagic.core.errors.UserError
+        A ValueError: shapes that do not fit, labels out of range, NaN, rows that do not sum to 1, a
+        source that the predictions do not come from.
+    """
+    from gradmagic.core.losses import compare_losses
+
+    return compare_losses(targets, predictions, from_logits, sources)
+
+
+def display(record: TapeRun | LossComparison) -> None:
+    """Show a run's report or a comparison: below the cell of a notebook, as text in a terminal."""
     from gradmagic import magics
 
-    magics.display(run)
+    magics.display(record)
 
 
-def save(run: TapeRun, path: str | Path) -> None:
-    """Write a run's report to a file that needs no kernel and no network: ``.html`` or ``.txt``."""
+def save(record: TapeRun | LossComparison, path: str | Path) -> None:
+    """Write a run's report or a comparison to a file that needs no kernel and no network.
+
+    The suffix says what: ``.html`` or ``.txt``.
+    """
     from gradmagic import show
+    from gradmagic.core.losses import LossComparison
 
-    show.save(run, path)
+    if isinstance(record, LossComparison):
+        from gradmagic import sidebar
+
+        show.save(sidebar.make_plain_panel(record), path)
+    else:
+        show.save(record, path)
 
 
 def load_ipython_extension(shell: Any) -> None:

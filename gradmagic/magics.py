@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Enum, Unicode
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from gradmagic.core.losses import LossComparison
     from gradmagic.core.records import TapeRun
 
 
@@ -142,27 +144,104 @@ class GradTapeMagics(Magics):
 
             show.show_run(run, shell, static=_or_default(given.static, self.static), key=key)
 
+    @magic_arguments()
+    @argument(
+        "operands",
+        nargs="*",
+        metavar="TARGETS PREDICTIONS",
+        help="Class numbers, one-hot rows or soft labels; and logits or probabilities. "
+        "None: what the graph of the last %%%%gradtape cell shows.",
+    )
+    @argument(
+        "--from-logits",
+        action="store_true",
+        default=None,
+        help="PREDICTIONS are logits. Default: told by their values.",
+    )
+    @argument(
+        "--probabilities",
+        action="store_false",
+        default=None,
+        dest="from_logits",
+        help="PREDICTIONS are probabilities.",
+    )
+    @argument(
+        "--sources",
+        nargs="+",
+        default=(),
+        metavar="SOURCE",
+        help="Show the gradients with respect to these too; the last %%%%gradtape cell must have "
+        "made PREDICTIONS from them.",
+    )
+    @argument("--inline", action="store_true", help="Show it below the cell, not at the side.")
+    @line_magic
+    def gradlosses(self, line: str) -> None:
+        """Compare MSE with crossentropy on one-hot targets, in a panel at the side.
 
-def display(run: TapeRun) -> None:
-    """Show a run's report where this process shows things."""
-    from gradmagic import show
+        The panel follows the notebook: it shows the new numbers whenever a cell has made them.
+        """
+        __tracebackhide__ = True
+        try:
+            self._compare(parse_line("%gradlosses", self.gradlosses, line), line)
+        except UserError as error:
+            raise UsageError(str(error)) from None
 
-    show.show_run(run, get_ipython())
+    def _compare(self, given: argparse.Namespace, line: str) -> None:
+        __tracebackhide__ = True
+        operands = [unquote(one) for one in join_brackets(given.operands)]
+        if len(operands) not in (0, 2):
+            raise UserError(
+                _("give targets and predictions, or neither: %gradlosses TARGETS PREDICTIONS")
+            )
+        from gradmagic import sidebar
+
+        targets, predictions = operands or (None, None)
+        sources = tuple(join_brackets(given.sources))
+        asked = sidebar.Asked(targets, predictions, given.from_logits, sources, given.inline)
+        sidebar.show_losses(asked, self.shell, _identify_cell(self.shell, "%gradlosses", line))
+
+
+def display(record: TapeRun | LossComparison) -> None:
+    """Show a run's report or a comparison where this process shows things."""
+    from gradmagic.core.records import TapeRun
+
+    if isinstance(record, TapeRun):
+        from gradmagic import show
+
+        show.show_run(record, get_ipython())
+    else:
+        from gradmagic import sidebar
+
+        sidebar.show_comparison(record, get_ipython())
 
 
 def load(shell: Any) -> None:
-    """Register the magics and the completion of their lines."""
+    """Register the magics, the completion of their lines, and what keeps open panels up to date."""
     shell.register_magics(GradTapeMagics)
-    shell.set_hook("complete_command", _complete, str_key="%%gradtape")
+    for name in ("%%gradtape", "%gradlosses"):
+        shell.set_hook("complete_command", _complete, str_key=name)
+    shell.events.register("post_run_cell", _follow_cell)
 
 
 def unload(shell: Any) -> None:
     """Take away what :func:`load` registered."""
     shell.magics_manager.magics["cell"].pop("gradtape", None)
+    shell.magics_manager.magics["line"].pop("gradlosses", None)
     registry = shell.magics_manager.registry.pop("GradTapeMagics", None)
     if registry in shell.configurables:
         shell.configurables.remove(registry)
-    shell.strdispatchers["complete_command"].strs.pop("%%gradtape", None)
+    for name in ("%%gradtape", "%gradlosses"):
+        shell.strdispatchers["complete_command"].strs.pop(name, None)
+    if _follow_cell in shell.events.callbacks["post_run_cell"]:
+        shell.events.unregister("post_run_cell", _follow_cell)
+
+
+def _follow_cell(_result: Any = None) -> None:
+    """After each cell: nothing to do, and nothing imported, before a panel was opened."""
+    sidebar = sys.modules.get("gradmagic.sidebar")
+    shell = get_ipython()
+    if sidebar is not None and shell is not None:
+        sidebar.follow_cells(shell.user_ns)
 
 
 def _or_default(given: Any, default: Any) -> Any:
@@ -212,15 +291,14 @@ def _complete(shell: Any, event: Any) -> list[str]:
     """TAB on the magic's line: its options, and names of tensors, variables and models."""
     typed = event.symbol
     if typed.startswith("-"):
-        return list_options(GradTapeMagics.gradtape.parser)
+        magic = event.line.lstrip().partition(" ")[0].lstrip("%")
+        return list_options(getattr(GradTapeMagics, magic).parser)
     return [
         name for name, value in shell.user_ns.items() if not name.startswith("_") and _fits(value)
     ]
 
 
 def _fits(value: Any) -> bool:
-    import sys
-
     if "tensorflow" not in sys.modules:  # then there is no tensor yet
         return False
     from gradmagic.core.sources import is_source

@@ -1,4 +1,4 @@
-"""A run -> what the front-end gets: a live report, a static one, or text; and saving it."""
+"""A record -> what the front-end gets: a live view, a static one, or text; and saving it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.i18n import _
+from gradmagic.core.records import TapeRun
 from gradmagic.render.html import render_html
 from gradmagic.render.markup import Html, tag
 from gradmagic.render.page import render_page
 from gradmagic.render.text import render_text
 
 if TYPE_CHECKING:
-    from gradmagic.core.records import TapeRun
-    from gradmagic.widgets.report import ReportWidget
+    from collections.abc import Callable
+
+    from gradmagic.core.panel import LossPanel
+    from gradmagic.widgets.views import View
 
 MOST_WIDGETS = 100  # open ones in a kernel; the oldest is closed first
 SUFFIXES = (".html", ".txt")
@@ -36,7 +39,7 @@ _ONE_OF_BOTH = """
 @keyframes gm-wait { from { max-height: 0; overflow: hidden; } }
 """
 
-_widgets: OrderedDict[str, ReportWidget] = OrderedDict()
+_widgets: OrderedDict[str, View] = OrderedDict()
 
 
 def show_run(
@@ -56,33 +59,70 @@ def show_run(
         What identifies the cell: its next report closes the widget of this one. Each run is a cell
         of its own where it is None.
     """
-    if getattr(shell, "kernel", None) is None:  # a terminal, or a plain process
+    if not has_kernel(shell):
         print(render_text(run), end="")  # noqa: T201
         return
     html = render_html(run)
-    together = _shows_one_output(shell)
-    bundle: dict[str, Any] = {
-        "text/html": _wrap_static(html, alone=static or together),
-        "text/plain": render_text(run),
-    }
-    if key is not None:
-        _close_widget(key)
-    if together and not static:
-        bundle |= _make_live(html, key)
-    _publish(bundle)
-    if not together and not static:
-        live = _make_live(html, key)
-        if live:
-            _publish(live)
+
+    def make_widget() -> View:
+        from gradmagic.widgets.report import ReportWidget
+
+        return ReportWidget(html=html)
+
+    text = render_text(run)
+    publish(html, text, None if static else make_widget, shell=shell, key=key)
 
 
-def save(run: TapeRun, path: str | os.PathLike[str]) -> None:
-    """Write the report of a run to a file: a page (``.html``) or text (``.txt``).
+def has_kernel(shell: Any) -> bool:
+    """Whether there is a notebook to show things in: not in a terminal or a plain process."""
+    return getattr(shell, "kernel", None) is not None
+
+
+def publish(
+    html: str, text: str, make_widget: Callable[[], View] | None, *, shell: Any, key: str | None
+) -> View | None:
+    """Show a static view below the cell, and a live one that takes its place where it can.
 
     Parameters
     ----------
-    run
-        The run, such as :func:`gradmagic.last_run` returns.
+    html, text
+        The static view, and what stands for it where there is no HTML.
+    make_widget
+        Makes the live one; None: static alone.
+    shell
+        IPython's shell.
+    key
+        What identifies the cell: its next view closes the widget of this one.
+
+    Returns
+    -------
+    View or None
+        The widget, where there is one.
+    """
+    together = _shows_one_output(shell)
+    alone = make_widget is None or together
+    bundle: dict[str, Any] = {"text/html": _wrap_static(html, alone=alone), "text/plain": text}
+    if key is not None:
+        _close_widget(key)
+    widget = None
+    if together and make_widget is not None:
+        widget, view = _make_live(make_widget, key)
+        bundle |= view
+    _publish(bundle)
+    if not together and make_widget is not None:
+        widget, view = _make_live(make_widget, key)
+        if view:
+            _publish(view)
+    return widget
+
+
+def save(record: TapeRun | LossPanel, path: str | os.PathLike[str]) -> None:
+    """Write a record to a file: a page (``.html``) or text (``.txt``).
+
+    Parameters
+    ----------
+    record
+        A run, such as :func:`gradmagic.last_run` returns, or the panel of a comparison.
     path
         Where to: a file is replaced.
 
@@ -107,8 +147,19 @@ def save(run: TapeRun, path: str | os.PathLike[str]) -> None:
                 folder=repr(str(path.parent)), name=repr(path.name)
             )
         )
-    text = render_page(run) if suffix == ".html" else render_text(run)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(_write(record, suffix), encoding="utf-8")
+
+
+def _write(record: TapeRun | LossPanel, suffix: str) -> str:
+    if isinstance(record, TapeRun):
+        return render_page(record) if suffix == ".html" else render_text(record)
+    from gradmagic.render.losses.document import render_page as render_losses_page
+    from gradmagic.render.losses.text import render_losses_text
+    from gradmagic.widgets.losses import load_script
+
+    if suffix == ".html":
+        return render_losses_page(record, load_script())
+    return render_losses_text(record)
 
 
 def _shows_one_output(shell: Any) -> bool:
@@ -123,20 +174,20 @@ def _wrap_static(html: str, *, alone: bool) -> str:
     return tag("div", rules, Html(html), class_="gm-static" if alone else "gm-static gm-waiting")
 
 
-def _make_live(html: str, key: str | None) -> dict[str, Any]:
-    """The output of a new widget; nothing where the kernel has none to offer."""
+def _make_live(
+    make_widget: Callable[[], View], key: str | None
+) -> tuple[View | None, dict[str, Any]]:
+    """A new widget and its output; nothing where the kernel has none to offer."""
     try:
-        from gradmagic.widgets.report import ReportWidget
-
         _enable_colab()
-        widget = ReportWidget(html=html)
+        widget = make_widget()
         view = widget.make_view()
-    except Exception:  # whatever is wrong with widgets here: the static report is there
-        return {}
+    except Exception:  # whatever is wrong with widgets here: the static view is there
+        return None, {}
     _widgets[key if key is not None else f"run {id(widget)}"] = widget
     while len(_widgets) > MOST_WIDGETS:
         _close_widget(next(iter(_widgets)))
-    return view
+    return widget, view
 
 
 def _close_widget(key: str) -> None:

@@ -17,14 +17,8 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent.parent / "gradmagic"
 
-LAYERS = (
-    "core",
-    "render",
-    "widgets",
-    "show",
-    "arguments",
-    "magics",
-)  # each imports itself and those before it
+# each imports itself and those before it
+LAYERS = ("core", "render", "widgets", "show", "sidebar", "arguments", "magics")
 
 # What a layer may import from outside, beside the standard library; a layer not named here is free.
 OUTSIDE = {

@@ -15,7 +15,8 @@ from handmade import make_gradient, make_lesson, make_run
 from gradmagic import show
 from gradmagic.core.summary import summarize
 from gradmagic.render.text import render_text
-from gradmagic.widgets.report import VIEW_TYPE, ReportWidget
+from gradmagic.widgets.report import ReportWidget
+from gradmagic.widgets.views import VIEW_TYPE
 
 
 class Shell:

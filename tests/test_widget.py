@@ -13,7 +13,8 @@ import pytest
 from handmade import DW, W, make_gradient, make_lesson, make_run
 
 from gradmagic.render.html import render_html
-from gradmagic.widgets.report import VIEW_TYPE, ReportWidget
+from gradmagic.widgets.report import ReportWidget
+from gradmagic.widgets.views import VIEW_TYPE
 
 
 def test_the_widget_carries_the_report():

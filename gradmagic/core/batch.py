@@ -19,6 +19,7 @@ HALF_TOLERANCE = 1e-2  # in half precision
 MASKED = 1000.0  # below a row's largest logit: its exp is 0 in every dtype
 
 Kind = Literal["logits", "probabilities"]
+Form = Literal["numbers", "one-hot", "soft", "single"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,12 @@ class Batch:
         The tensor that was given, or what TensorFlow made of it.
     kind
         What the predictions are.
-    single
-        One output for two classes (a sigmoid's): ``predictions`` holds class 1 alone.
+    form
+        What the targets were: class numbers, one-hot rows, soft labels; ``"single"``: 0 or 1 for
+        one output (a sigmoid's), which is class 1's.
+    plain
+        Whether targets, and whether predictions, were tensors that TensorFlow's losses take as
+        they are (class numbers through ``tf.one_hot``).
     notes
         Sentences that say how targets and predictions were read.
     """
@@ -42,7 +47,8 @@ class Batch:
     targets: Any
     predictions: Any
     kind: Kind
-    single: bool
+    form: Form
+    plain: tuple[bool, bool]
     notes: tuple[str, ...]
 
     def compute_logits(self, predictions: Any) -> Any:
@@ -50,7 +56,7 @@ class Batch:
 
         Of probabilities p they are log p; one output z for two classes becomes the row [0, z].
         """
-        if self.single:
+        if self.form == "single":
             flat = tf.reshape(predictions, [-1])
             if self.kind == "logits":
                 return tf.stack([tf.zeros_like(flat), flat], axis=1)
@@ -89,6 +95,7 @@ def read_batch(targets: Any, predictions: Any, from_logits: bool | None = None) 
     UserError
         The shapes do not fit, a label is out of range, a value is NaN, a row does not sum to 1.
     """
+    given_targets, given_predictions = targets, predictions
     predictions = _make_float(predictions, _("predictions"))
     targets = _make_tensor(targets, _("targets"))
     if not predictions.shape.rank:
@@ -104,11 +111,21 @@ def read_batch(targets: Any, predictions: Any, from_logits: bool | None = None) 
     single = _is_single(targets, predictions)
     kind, reason = _tell_kind(predictions, from_logits, single=single)
     if single:
-        rows, form = _read_binary(targets, predictions)
+        rows, form, note = _read_binary(targets, predictions)
     else:
-        rows, form = _read_targets(targets, predictions)
+        rows, form, note = _read_targets(targets, predictions)
+    plain = (
+        given_targets is targets and _is_plain(targets, predictions.dtype, form),
+        given_predictions is predictions and predictions.shape.rank == 2,
+    )
     rows = tf.cast(rows, predictions.dtype)
-    return Batch(rows, predictions, kind, single, (form, reason))
+    return Batch(rows, predictions, kind, form, plain, (note, reason))
+
+
+def _is_plain(targets: Any, dtype: Any, form: Form) -> bool:
+    if form == "numbers":
+        return targets.shape.rank == 1 and targets.dtype.is_integer and dtype == tf.float32
+    return targets.shape.rank == 2 and targets.dtype == dtype
 
 
 def _make_tensor(values: Any, name: str) -> Any:
@@ -241,7 +258,7 @@ def _refuse_masked_rows(values: np.ndarray, *, single: bool) -> None:
         )
 
 
-def _read_binary(targets: Any, predictions: Any) -> tuple[Any, str]:
+def _read_binary(targets: Any, predictions: Any) -> tuple[Any, Form, str]:
     count = int(tf.size(predictions))
     if int(tf.size(targets)) != count:
         _refuse_shapes(targets, predictions, [count], [count])
@@ -256,10 +273,11 @@ def _read_binary(targets: Any, predictions: Any) -> tuple[Any, str]:
             )
         )
     rows = tf.stack([1 - share, share], axis=1)
-    return rows, _("Targets taken as 0 or 1, the share of class 1; one output for two classes.")
+    note = _("Targets taken as 0 or 1, the share of class 1; one output for two classes.")
+    return rows, "single", note
 
 
-def _read_targets(targets: Any, predictions: Any) -> tuple[Any, str]:
+def _read_targets(targets: Any, predictions: Any) -> tuple[Any, Form, str]:
     classes = predictions.shape[-1]
     before = list(predictions.shape[:-1])
     shape = list(targets.shape)
@@ -288,7 +306,7 @@ def _refuse_shapes(targets: Any, predictions: Any, numbers: list[int], rows: lis
     )
 
 
-def _read_rows(targets: Any, classes: int) -> tuple[Any, str]:
+def _read_rows(targets: Any, classes: int) -> tuple[Any, Form, str]:
     values = tf.cast(targets, tf.float64).numpy()
     if (values < 0).any():
         index = tuple(np.argwhere(values < 0)[0])
@@ -311,10 +329,12 @@ def _read_rows(targets: Any, classes: int) -> tuple[Any, str]:
         )
     hot = bool(((values == 0) | (values == 1)).all())
     rows = tf.reshape(targets, [-1, classes])
-    return rows, _("Targets taken as one-hot rows.") if hot else _("Targets taken as soft labels.")
+    if hot:
+        return rows, "one-hot", _("Targets taken as one-hot rows.")
+    return rows, "soft", _("Targets taken as soft labels.")
 
 
-def _read_numbers(targets: Any, classes: int) -> tuple[Any, str]:
+def _read_numbers(targets: Any, classes: int) -> tuple[Any, Form, str]:
     flat = tf.reshape(targets, [-1]).numpy().astype(np.float64)
     bad = (flat != np.floor(flat)) | (flat < 0) | (flat >= classes)
     if bad.any():
@@ -326,4 +346,4 @@ def _read_numbers(targets: Any, classes: int) -> tuple[Any, str]:
             line.format(number=at, value=f"{flat[at]:.6g}", classes=classes, last=classes - 1)
         )
     rows = tf.one_hot(flat.astype(np.int64), classes)
-    return rows, _("Targets taken as class numbers.")
+    return rows, "numbers", _("Targets taken as class numbers.")

@@ -88,13 +88,12 @@ class Losses:
 class BatchFigures:
     """The same two batch means, written in several ways.
 
-    ``mse`` by name of the way, ``crossentropy`` in nats by name of the way; ``binary`` is
-    ``tf.losses.binary_crossentropy`` where there are two classes, else None.
+    ``mse`` by name of the way; ``crossentropy``, in nats and in bits, by name of the way, with
+    ``"binary"`` among them where there are two classes.
     """
 
     mse: dict[str, float]
-    crossentropy: dict[str, float]
-    binary: float | None
+    crossentropy: dict[str, tuple[float, float]]
 
 
 def compare_losses(
@@ -175,21 +174,21 @@ def compute_figures(comparison: LossComparison) -> BatchFigures:
     """The batch means in the ways of the textbooks: they agree, but for rounding."""
     y, p = comparison.targets, comparison.probabilities
     logits = steady_logits(y, comparison.logits)
-    by_hand = -tf.reduce_sum(y * tf.math.log(p), axis=1)
+    nats = {
+        "logits": tf.reduce_mean(_take_crossentropy(y, logits)),
+        "probabilities": tf.reduce_mean(tf.losses.categorical_crossentropy(y, p)),
+        "hand": tf.reduce_mean(-tf.reduce_sum(y * tf.math.log(p), axis=1)),
+    }
+    if y.shape[1] == 2:
+        nats["binary"] = tf.reduce_mean(tf.losses.binary_crossentropy(y, p))
+    bit = tf.math.log(tf.cast(2, y.dtype))
     return BatchFigures(
         mse={
             "mean": float(tf.reduce_mean((y - p) ** 2)),
             "norm": float(tf.norm(y - p) ** 2 / (y.shape[0] * y.shape[1])),
             "keras": float(tf.reduce_mean(tf.losses.MSE(y, p))),
         },
-        crossentropy={
-            "logits": float(tf.reduce_mean(_take_crossentropy(y, logits))),
-            "probabilities": float(tf.reduce_mean(tf.losses.categorical_crossentropy(y, p))),
-            "hand": float(tf.reduce_mean(by_hand)),
-        },
-        binary=float(tf.reduce_mean(tf.losses.binary_crossentropy(y, p)))
-        if y.shape[1] == 2
-        else None,
+        crossentropy={way: (float(value), float(value / bit)) for way, value in nats.items()},
     )
 
 

@@ -16,9 +16,12 @@ from gradmagic.core.losses import take_losses
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gradmagic.core.panel import LossPanel
+
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam")
 MOST_STEPS = 10_000
 MOMENTUM = 0.9
+MOST_ENTRIES = 200_000  # logits that run; of more samples, those that are listed
 
 
 @dataclass(frozen=True)
@@ -123,3 +126,15 @@ def _make_optimizer(options: RaceOptions) -> Any:
     if options.optimizer == "sgd":
         return kinds.SGD(rate)
     return kinds.SGD(rate, momentum=MOMENTUM, nesterov=options.optimizer == "nesterov")
+
+
+def choose_start(panel: LossPanel, start: str) -> tuple[Any, Any]:
+    """Targets and logits of the samples that run."""
+    if start == "sample":
+        tables = panel.hand.tables
+        return tf.constant(tables.target)[None], tf.constant(tables.logits)[None]
+    targets, logits = panel.comparison.targets, panel.comparison.logits
+    if targets.shape[0] * targets.shape[1] > MOST_ENTRIES:
+        rows = list(panel.listed)
+        return tf.gather(targets, rows), tf.gather(logits, rows)
+    return targets, logits

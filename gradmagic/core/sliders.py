@@ -7,7 +7,7 @@ and their gradients for each position that a slider can take, and the browser lo
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +89,8 @@ class SliderTables:
     ----------
     setting
         What the sliders stand at.
+    logits, target
+        [classes]: the row that they make.
     moved
         Whether that is not the data.
     shown
@@ -102,22 +104,38 @@ class SliderTables:
         with respect to the shown classes' logits, then ``SCALARS``.
     targets
         float32 [rows of the last two sliders, shown]: the targets, which only these change.
-    target
-        float32 [shown]: the target of all others.
+    scaled
+        float32 [positions of confidence, shown]: the logits, which confidence moves all at once.
     margins
         [samples]: the logit of the true class at which this sample would lead the other classes as
         much as each of those samples does, so that its crossentropy would be theirs.
     """
 
     setting: Setting
+    logits: np.ndarray
+    target: np.ndarray
     moved: bool
     shown: tuple[int, ...]
     true_class: int
     sliders: tuple[Slider, ...]
     values: np.ndarray
     targets: np.ndarray
-    target: np.ndarray
+    scaled: np.ndarray
     margins: np.ndarray
+
+
+def move_slider(tables: SliderTables, slider: Slider, position: float) -> Setting:
+    """Where the sliders stand once one of them was moved: the logits it makes are the new ones."""
+    setting = tables.setting
+    if slider.kind == "smoothing":
+        return replace(setting, smoothing=position)
+    if slider.kind == "class":
+        return replace(setting, true_class=int(position))
+    if slider.kind == "confidence":
+        return replace(setting, confidence=position)
+    logits = tables.logits.copy()
+    logits[slider.number] = position
+    return replace(setting, logits=logits, confidence=1.0)
 
 
 def find_setting(comparison: LossComparison, sample: int) -> Setting:
@@ -158,7 +176,8 @@ def compute_tables(
     """
     shown = choose_classes(comparison, setting.sample)
     data = comparison.targets[setting.sample].numpy()
-    given = data if setting.true_class is None else positions.make_hot(setting.true_class, data)
+    own = setting.true_class in (None, int(data.argmax()))
+    given = data if own else positions.make_hot(int(setting.true_class or 0), data)
     target = positions.smooth(given[None], setting.smoothing)[0]
     direction = np.asarray(setting.logits, data.dtype)
     logits = (tf.constant(direction) * tf.constant(setting.confidence, data.dtype)).numpy()
@@ -188,13 +207,15 @@ def compute_tables(
     last = np.concatenate([one.targets for one in rows[-2:]])
     return SliderTables(
         setting=setting,
+        logits=logits,
+        target=target,
         moved=bool((logits != home).any() or (target != data).any()),
         shown=shown,
         true_class=int(target.argmax()),
         sliders=tuple(sliders),
         values=values,
         targets=last[:, list(shown)].astype(np.float32),
-        target=target[list(shown)].astype(np.float32),
+        scaled=rows[len(shown)].logits[:, list(shown)].astype(np.float32),
         margins=_find_margins(comparison, logits, int(target.argmax()), samples),
     )
 

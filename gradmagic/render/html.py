@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from gradmagic.render.gradients import render_gradients, render_sources
 from gradmagic.render.graph import draw_graph, draw_key
 from gradmagic.render.listing import describe_graph
 from gradmagic.render.loss import render_loss
-from gradmagic.render.markup import STYLED, Html, fill, join, picture, shorten, tag
+from gradmagic.render.markup import STYLED, Html, fill, join, picture, shorten, squeeze_style, tag
 from gradmagic.render.names import name_derivative, total_target
 from gradmagic.render.numbers import format_number
 from gradmagic.render.sentences import (
@@ -84,10 +83,7 @@ def load_style() -> str:
     """The style sheets of report and graph, without comments and spare blanks."""
     folder = Path(__file__).parent
     sheets = [folder / "report.css", folder / "graph.css"]
-    text = "\n".join(sheet.read_text("utf-8") for sheet in sheets if sheet.exists())
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    text = re.sub(r"\s+", " ", text)
-    return re.sub(r"\s*([{};,])\s*", r"\1", text).strip()
+    return squeeze_style("\n".join(sheet.read_text("utf-8") for sheet in sheets))
 
 
 def _render_part(name: str, title: str, body: Html) -> Html:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 from gradmagic.render.lettering import shorten_text
 
@@ -63,3 +64,17 @@ def picture(drawing: str, words: str | None = None, **attributes: object) -> Htm
     if not words:
         return shown
     return join(shown, tag("pre" if "\n" in words else "p", words, class_="gm-alt"))
+
+
+def squeeze_style(sheet: str) -> str:
+    """A style sheet without comments and spare blanks."""
+    text = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    text = re.sub(r"\s+", " ", text)
+    return re.sub(r"\s*([{};,])\s*", r"\1", text).strip()
+
+
+def squeeze_script(script: str) -> str:
+    """A script without the comments that stand on lines of their own, and without indents."""
+    text = re.sub(r"^\s*/\*\*.*?\*/[ \t]*\n", "", script, flags=re.DOTALL | re.MULTILINE)
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -69,3 +69,55 @@ def tint(value: float, largest: float) -> tuple[str, int]:
         return "z", 0
     share = round(100 * math.sqrt(min(1.0, abs(value) / largest)))
     return ("p" if value > 0 else "n"), max(share, 1)
+
+
+def format_entry(value: float, decimals: int = 4) -> str:
+    """A number of a column that changes while one looks: fixed decimals, so that it stands still.
+
+    Below 0.001 as TensorFlow writes it (``4.0e-4``), from 10 on with fewer decimals.
+    """
+    value = float(value)
+    size = abs(value)
+    if not math.isfinite(value):
+        text = str(value)
+    elif size == 0:
+        text = "0"
+    elif size < 1e-3 or size >= 1e6:
+        mantissa, power = f"{value:.1e}".split("e")
+        text = f"{mantissa}e{int(power)}"
+    elif size >= 1000:
+        text = f"{value:.0f}"
+    else:
+        text = f"{value:.{1 if size >= 100 else min(decimals, 2) if size >= 10 else decimals}f}"
+    return text.replace("-", MINUS)
+
+
+def say_number(value: float) -> str:
+    """A size in a sentence: ``1.41``, ``0.0004``, ``8 × 10⁻¹⁰``; no more digits than one hears."""
+    if value == 0 or not math.isfinite(value):
+        return str(value).removesuffix(".0")
+    mantissa, power = f"{value:.0e}".split("e")
+    exponent = int(power)
+    if value >= 0.1:
+        return f"{value:.2f}"
+    if exponent >= -5:
+        return f"{value:.{-exponent if exponent < -3 else 1 - exponent}f}"
+    return _raise(mantissa, exponent)
+
+
+def say_times(ratio: float) -> str:
+    """How many times larger, in two digits: ``6.8``, ``3,600``, ``2 × 10⁷``; empty for NaN, inf."""
+    if not math.isfinite(ratio):
+        return ""
+    if ratio < 10:
+        return f"{ratio:.1f}"
+    if ratio < 1e6:
+        return f"{int(float(f'{ratio:.1e}')):,}"
+    mantissa, power = f"{ratio:.0e}".split("e")
+    return _raise(mantissa, int(power))
+
+
+def _raise(mantissa: str, exponent: int) -> str:
+    """A power of ten with small figures."""
+    power = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{power}" if mantissa == "1" else f"{mantissa} × 10{power}"

@@ -1,0 +1,32 @@
+"""One script of several: a front-end loads a widget's script from memory, without its folder."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
+
+
+def join_modules(script: Path) -> str:
+    """A module and all that it imports from its own folder, each once, as one module.
+
+    They share one scope: no two of them may use the same name at their top level.
+    """
+    parts: list[str] = []
+    seen: set[Path] = set()
+
+    def add(path: Path) -> None:
+        if path in seen:
+            return
+        seen.add(path)
+        text = path.read_text("utf-8")
+        for name in _IMPORT.findall(text):
+            add(path.with_name(name))
+        parts.append(_IMPORT.sub("", text))
+
+    add(script)
+    return "\n".join(parts)

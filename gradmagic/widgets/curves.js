@@ -1,0 +1,479 @@
+// Curves: both losses and the sizes of their gradients along one slider, and along a race.
+import { formatEntry, formatNumber, writePower } from "./numbers.js";
+import { RIGHT, STUCK, UNDECIDED } from "./tables.js";
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+const LEFT = 38; // room for the numbers of the axis
+const RIGHT_EDGE = 6;
+const FLOOR = -6; // of logarithms: what is smaller lies on the axis
+const NARROW = 360;
+
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} [attributes]
+ * @param {string} [text]
+ */
+function makeShape(name, attributes = {}, text) {
+  const element = document.createElementNS(NAMESPACE, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+/**
+ * Round steps for an axis from 0.
+ * @param {number} top
+ */
+export function listTicks(top) {
+  if (!(top > 0) || !Number.isFinite(top)) return [0];
+  const power = 10 ** Math.floor(Math.log10(top / 2));
+  const step = [1, 2, 5, 10].map((one) => one * power).find((one) => top / one < 3.6) ?? power;
+  const ticks = [];
+  for (let i = 0; i * step <= top * (1 + 1e-9); i += 1) ticks.push(Number((i * step).toPrecision(3)));
+  return ticks;
+}
+
+/**
+ * Words put into lines of about so many letters.
+ * @param {string} text
+ * @param {number} width
+ */
+export function breakLines(text, width) {
+  /** @type {string[]} */
+  const lines = [];
+  // Chinese has no blanks to break at
+  const words = text.includes(" ") ? text.split(" ") : [...text];
+  const blank = text.includes(" ") ? " " : "";
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && (last + blank + word).length <= width) {
+      lines[lines.length - 1] = last + blank + word;
+    } else lines.push(word);
+  }
+  return lines;
+}
+
+/** A strip of a plot: where it is, and what its numbers mean. */
+class Strip {
+  /**
+   * @param {number} y
+   * @param {number} height
+   * @param {number} low
+   * @param {number} high
+   * @param {boolean} [logarithmic] low and high are exponents of ten
+   */
+  constructor(y, height, low, high, logarithmic = false) {
+    Object.assign(this, { y, height, low, high, logarithmic });
+  }
+
+  /** @param {number} value */
+  place(value) {
+    let at = value;
+    if (this.logarithmic) at = value > 0 ? Math.max(FLOOR, Math.log10(value)) : FLOOR;
+    at = Math.min(Math.max(at, this.low), this.high);
+    return this.y + this.height - ((at - this.low) / (this.high - this.low)) * this.height;
+  }
+}
+
+/** What all plots share: an SVG as wide as its place, and strips one under the other. */
+class Plot {
+  /**
+   * @param {HTMLElement} place
+   * @param {number} height
+   * @param {[number, number]} range of the horizontal axis
+   * @param {string} label
+   */
+  constructor(place, height, range, label) {
+    this.outer = place.clientWidth || 388;
+    this.width = this.outer - LEFT - RIGHT_EDGE;
+    [this.low, this.high] = range;
+    this.svg = makeShape("svg", { viewBox: `0 0 ${this.outer} ${height}`, role: "img", "aria-label": label });
+    this.svg.setAttribute("style", `height:${height}px`);
+    place.replaceChildren(this.svg);
+  }
+
+  /** @param {number} value */
+  x(value) {
+    return LEFT + ((value - this.low) / (this.high - this.low)) * this.width;
+  }
+
+  /**
+   * @param {string} name
+   * @param {Record<string, string | number>} [attributes]
+   * @param {string} [text]
+   */
+  add(name, attributes, text) {
+    const element = makeShape(name, attributes, text);
+    this.svg.append(element);
+    return element;
+  }
+
+  /** @param {Strip} strip */
+  drawAxis(strip) {
+    const ticks = strip.logarithmic
+      ? [0, -2, -4, -6].map((power) => 10 ** power)
+      : listTicks(strip.high);
+    for (const value of ticks) {
+      const y = strip.place(value);
+      const lowest = strip.logarithmic ? value === ticks.at(-1) : value === 0;
+      this.add("line", { class: lowest ? "gm-zero" : "gm-grid", x1: LEFT, x2: LEFT + this.width, y1: y, y2: y });
+      let text = formatNumber(value, 2).replace(/\.0$/, "");
+      if (strip.logarithmic) {
+        const power = Math.round(Math.log10(value));
+        text = power >= -2 ? String(value) : (lowest ? "≤ " : "") + writePower(power);
+      }
+      this.add("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, text);
+    }
+  }
+
+  /**
+   * @param {Strip} strip
+   * @param {string} loss "ce" or "mse"
+   * @param {number[]} places
+   * @param {number[]} values
+   */
+  drawLine(strip, loss, places, values) {
+    let path = "";
+    let drawing = false;
+    for (let i = 0; i < places.length; i += 1) {
+      if (!Number.isFinite(values[i])) {
+        drawing = false;
+        continue;
+      }
+      path += `${drawing ? "L" : "M"}${this.x(places[i]).toFixed(1)},${strip.place(values[i]).toFixed(1)}`;
+      drawing = true;
+    }
+    return this.add("path", { class: `gm-${loss}`, d: path });
+  }
+
+  /**
+   * @param {Strip} strip
+   * @param {string} text
+   * @param {string} class_
+   * @param {number} [fromRight] place from the right edge; without it at the left
+   */
+  drawTitle(strip, text, class_, fromRight) {
+    const right = fromRight !== undefined;
+    return this.add("text", {
+      class: `gm-bold gm-halo ${class_}`,
+      x: right ? LEFT + this.width - fromRight : LEFT,
+      y: strip.y - 8,
+      "text-anchor": right ? "end" : "start",
+    }, text);
+  }
+
+  /**
+   * @param {number} y
+   * @param {[number, string][]} ticks
+   * @param {string} label
+   */
+  drawBottom(y, ticks, label) {
+    for (const [value, text] of ticks) {
+      const x = this.x(value);
+      this.add("line", { class: "gm-zero", x1: x, x2: x, y1: y, y2: y + 4 });
+      this.add("text", { x, y: y + 16, "text-anchor": "middle" }, text);
+    }
+    this.add("text", { class: "gm-i", x: LEFT + this.width / 2, y: y + 32, "text-anchor": "middle" }, label);
+  }
+}
+
+/**
+ * A slider's scale: confidence is drawn by its root, so that small and large factors both have room.
+ * @param {string} kind
+ */
+export const makeScale = (kind) =>
+  kind === "confidence"
+    ? {
+        toScreen: (/** @type {number} */ value) => Math.sign(value) * Math.sqrt(Math.abs(value)),
+        toValue: (/** @type {number} */ place) => Math.sign(place) * place * place,
+      }
+    : { toScreen: (/** @type {number} */ value) => value, toValue: (/** @type {number} */ place) => place };
+
+/**
+ * Round numbers along a slider, as value and text.
+ * @param {import("./tables.js").Slider} slider
+ * @returns {[number, string][]}
+ */
+export function listMarks(slider) {
+  const low = slider.positions[0];
+  const high = slider.positions[slider.count - 1];
+  /** @param {number} value */
+  const write = (value) => [value, formatNumber(value, 3).replace(/\.?0+$/, (zeros) => (zeros.includes(".") ? "" : zeros))];
+  if (slider.kind === "smoothing") return [write(0), write(0.3), write(0.6), write(0.9)].map(([v, t]) => [Number(v), String(t)]);
+  const fifth = slider.kind === "confidence" ? high / 4 : high / 2; // (the root of a quarter is a half)
+  const rounded = Number(fifth.toPrecision(fifth < 10 && fifth % 1 ? 2 : 2));
+  return [low, -rounded, 0, rounded, high].map((value) => {
+    const [v, t] = write(value);
+    return [Number(v), String(t)];
+  });
+}
+
+/** Both losses, and the sizes of their gradients, along one slider; a point marks where it stands. */
+export class SliderCurves {
+  /**
+   * @param {HTMLElement} place
+   * @param {import("./tables.js").Table} table
+   * @param {number} slider number of the slider
+   * @param {Record<string, any>} batch
+   * @param {Record<string, string>} words
+   */
+  constructor(place, table, slider, batch, words) {
+    this.table = table;
+    this.slider = slider;
+    const own = table.sliders[slider];
+    this.scale = makeScale(own.kind);
+    const places = Array.from(own.positions, this.scale.toScreen);
+    const range = /** @type {[number, number]} */ ([places[0], places[own.count - 1]]);
+    const label = own.kind === "logit" ? words.axis_logit.replace("{number}", String(own.number)) : words[`axis_${own.kind}`];
+    const plot = new Plot(place, 406, range, label);
+    this.plot = plot;
+    plot.svg.classList.add("gm-drag");
+    /** @param {string} name */
+    const column = (name) => places.map((_, i) => table.find(slider, i, name));
+    const values = {
+      crossentropy: column("crossentropy"), mse: column("mse"),
+      crossentropy_pull: column("crossentropy_pull"), mse_pull: column("mse_pull"),
+    };
+    const top = Math.max(1, ...values.crossentropy.filter(Number.isFinite));
+    const highest = Math.max(...values.mse.filter(Number.isFinite), 1e-6);
+    this.strips = [new Strip(40, 84, 0, top * 1.03), new Strip(156, 72, 0, highest * 1.1), new Strip(260, 112, FLOOR, 0.4, true)];
+    const [first, second, third] = this.strips;
+    for (const strip of this.strips) this.#shade(strip, own);
+    this.#nameAnswers(own, words);
+    for (const strip of this.strips) plot.drawAxis(strip);
+    const limit = third.place(batch.threshold);
+    plot.add("line", { class: "gm-limit", x1: LEFT, x2: LEFT + plot.width, y1: limit, y2: limit });
+    plot.drawLine(first, "ce", places, values.crossentropy);
+    plot.drawLine(second, "mse", places, values.mse);
+    plot.drawLine(third, "ce", places, values.crossentropy_pull);
+    plot.drawLine(third, "mse", places, values.mse_pull);
+    const narrow = plot.outer < NARROW;
+    plot.drawTitle(first, words.crossentropy_loss, "gm-ce");
+    plot.drawTitle(second, words.mse_loss, "gm-mse");
+    plot.drawTitle(third, narrow ? words.size_short : words.size, "gm-i");
+    this.readings = [
+      plot.drawTitle(first, "", "gm-ce", 0), plot.drawTitle(second, "", "gm-mse", 0),
+      plot.drawTitle(third, "", "gm-ce", 68), plot.drawTitle(third, "", "gm-mse", 0),
+    ];
+    this.#nameStuck(own, second, words);
+    this.#nameLimit(third, limit, places, values, batch, words);
+    this.#markData(own);
+    /** @type {[number, string][]} */
+    const marks = listMarks(own).map(([value, text]) => [this.scale.toScreen(value), text]);
+    plot.drawBottom(third.y + third.height, marks, label);
+    if (slider === table.findTrueSlider()) this.#drawOthers(batch);
+    this.lines = this.strips.map((strip) => plot.add("line", { class: "gm-now", y1: strip.y, y2: strip.y + strip.height }));
+    this.slopes = [plot.add("line", { class: "gm-slope" }), plot.add("line", { class: "gm-slope" })];
+    this.points = [
+      plot.add("circle", { class: "gm-disc", r: 5 }), plot.add("rect", { class: "gm-square", width: 8, height: 8 }),
+      plot.add("circle", { class: "gm-disc", r: 5 }), plot.add("rect", { class: "gm-square", width: 8, height: 8 }),
+    ];
+  }
+
+  /** @param {Strip} strip @param {import("./tables.js").Slider} own */
+  #shade(strip, own) {
+    for (const stretch of own.stuck) {
+      const [from, to] = stretch.map((value) => this.plot.x(this.scale.toScreen(value)));
+      this.plot.add("rect", { class: "gm-dead", x: from, width: Math.max(1, to - from), y: strip.y, height: strip.height });
+    }
+  }
+
+  /** Above all: where along the slider the answer is right. */
+  #nameAnswers(own, words) {
+    const { plot } = this;
+    /** @param {number} from @param {number} to @param {string} long @param {string} short */
+    const name = (from, to, long, short) => {
+      const room = to - from;
+      if (room > 30) plot.add("text", { x: (from + to) / 2, y: 9, "text-anchor": "middle" }, room > 90 ? long : short);
+    };
+    const start = LEFT;
+    const end = LEFT + plot.width;
+    if (!own.right.length) return void name(start, end, words.never_right, words.wrong);
+    let from = start;
+    for (const stretch of own.right) {
+      const [a, b] = stretch.map((value) => plot.x(this.scale.toScreen(value)));
+      for (const edge of [a, b]) {
+        if (edge < start + 1 || edge > end - 1) continue;
+        for (const strip of [{ y: 2, height: 10 }, ...this.strips]) {
+          plot.add("line", { class: "gm-zero", x1: edge, x2: edge, y1: strip.y, y2: strip.y + strip.height });
+        }
+      }
+      name(from, a, words.answer_wrong, words.wrong);
+      if (a <= start + 1 && b >= end - 1) name(a, b, words.always_right, words.right);
+      else name(a, b, words.answer_right, words.right);
+      from = b;
+    }
+    name(from, end, words.answer_wrong, words.wrong);
+  }
+
+  /** Names the largest shaded stretch, in the strip of MSE's loss, which is flat there. */
+  #nameStuck(own, strip, words) {
+    const spans = own.stuck.map((stretch) => stretch.map((value) => this.plot.x(this.scale.toScreen(value))));
+    spans.sort((a, b) => b[1] - b[0] - (a[1] - a[0]));
+    if (!spans.length || spans[0][1] - spans[0][0] < 64) return;
+    const [from, to] = spans[0];
+    const lines = breakLines(words.stuck_why, Math.max(9, Math.floor((to - from - 10) / 5.6)));
+    const texts = lines.length <= 3 ? [words.stuck, ...lines] : breakLines(words.stuck, 9);
+    texts.forEach((text, i) => {
+      const bold = i === 0 || lines.length > 3 ? "gm-bold" : "";
+      this.plot.add("text", { class: `gm-i gm-on-tint ${bold}`, x: from + 6, y: strip.y + 24 + 13 * i }, text);
+    });
+  }
+
+  /** Names the dotted line where no curve runs through the words. */
+  #nameLimit(strip, limit, places, values, batch, words) {
+    const { plot } = this;
+    const narrow = plot.outer < NARROW;
+    const text = narrow ? words.threshold_short : words.threshold.replace("{value}", formatNumber(batch.threshold, 2));
+    const width = text.length * (narrow ? 6.2 : 5.8);
+    let best = { clashes: Infinity, x: LEFT + 6, y: limit - 5 };
+    for (const dy of [-5, 12]) {
+      for (let x = LEFT + 6; x + width < LEFT + plot.width; x += 8) {
+        let clashes = 0;
+        places.forEach((place, i) => {
+          const at = plot.x(place);
+          if (at < x - 8 || at > x + width + 8) return;
+          for (const curve of [values.crossentropy_pull, values.mse_pull]) {
+            const away = strip.place(curve[i]) - (limit + dy);
+            if (away > -13 && away < 5) clashes += 1;
+          }
+        });
+        if (clashes < best.clashes) best = { clashes, x, y: limit + dy };
+      }
+    }
+    plot.add("text", { class: "gm-i gm-halo", x: best.x, y: best.y }, text);
+  }
+
+  /** A triangle under the axis: where the data stand. */
+  #markData(own) {
+    const x = this.plot.x(this.scale.toScreen(own.positions[own.at]));
+    const bottom = this.strips[2].y + this.strips[2].height;
+    this.plot.add("path", { class: "gm-mark", d: `M${x},${bottom} l-4,7 h8 z` });
+  }
+
+  /** The other samples, each where its lead over the other classes puts it. */
+  #drawOthers(batch) {
+    const { plot, table, strips } = this;
+    const series = [
+      [strips[0], batch.crossentropy, "disc"], [strips[1], batch.mse, "square"],
+      [strips[2], batch.crossentropy_pull, "disc"], [strips[2], batch.mse_pull, "square"],
+    ];
+    table.margins.forEach((margin, i) => {
+      if (batch.samples[i] === table.sample || !(margin >= plot.low && margin <= plot.high)) return;
+      for (const [strip, values, shape] of series) {
+        const value = values[i];
+        if (value === null) continue;
+        const x = plot.x(margin);
+        const y = strip.place(value);
+        if (shape === "disc") plot.add("circle", { class: "gm-disc gm-other", cx: x, cy: y, r: 2.5 });
+        else plot.add("rect", { class: "gm-square gm-other", x: x - 2.5, y: y - 2.5, width: 5, height: 5 });
+      }
+    });
+  }
+
+  /** @param {number} position where the slider stands */
+  point(position) {
+    const { plot, table, slider, strips } = this;
+    const at = this.scale.toScreen(table.sliders[slider].positions[position]);
+    const x = plot.x(at);
+    for (const line of this.lines) {
+      line.setAttribute("x1", String(x));
+      line.setAttribute("x2", String(x));
+    }
+    const names = ["crossentropy", "mse", "crossentropy_pull", "mse_pull"];
+    const values = names.map((name) => table.find(slider, position, name));
+    const signs = ["", "", "● ", "□ "];
+    values.forEach((value, i) => {
+      const strip = strips[Math.min(i, 2)];
+      const y = strip.place(value);
+      const point = this.points[i];
+      if (i % 2) {
+        point.setAttribute("x", String(x - 4));
+        point.setAttribute("y", String(y - 4));
+      } else {
+        point.setAttribute("cx", String(x));
+        point.setAttribute("cy", String(y));
+      }
+      const text = signs[i] + formatEntry(value);
+      if (this.readings[i].textContent !== text) this.readings[i].textContent = text;
+      if (i < 2) this.#drawSlope(i, strip, x, y, table.find(slider, position, `${names[i]}_slope`), at);
+    });
+  }
+
+  /** The short line of the loss's slope, which descent goes down. */
+  #drawSlope(i, strip, x, y, slope, at) {
+    const line = this.slopes[i];
+    const hidden = !Number.isFinite(slope);
+    line.toggleAttribute("hidden", hidden);
+    line.setAttribute("visibility", hidden ? "hidden" : "visible");
+    if (hidden) return;
+    // of the picture: by the slider's place on the screen, whose scale confidence stretches
+    const stretch = this.scale.toValue(at + 1e-3) - this.scale.toValue(at - 1e-3);
+    const onScreen = slope * (stretch / 2e-3);
+    const { plot } = this;
+    const tilt = ((-onScreen * strip.height) / (strip.high - strip.low)) / (plot.width / (plot.high - plot.low));
+    const half = 26 / Math.hypot(1, tilt);
+    line.setAttribute("x1", String(x - half));
+    line.setAttribute("x2", String(x + half));
+    line.setAttribute("y1", String(y - half * tilt));
+    line.setAttribute("y2", String(y + half * tilt));
+  }
+
+  /** @param {number} x a place on the screen, from the left edge of the plot */
+  findPosition(x) {
+    const share = (x - LEFT) / this.plot.width;
+    const place = this.plot.low + share * (this.plot.high - this.plot.low);
+    return this.table.findNearest(this.slider, this.scale.toValue(place));
+  }
+}
+
+/**
+ * Both descents of a race: their own losses, accuracy, and the size of their gradients.
+ * @param {HTMLElement} place
+ * @param {number[][]} laps six numbers a step: loss, accuracy, pull of crossentropy, then of MSE
+ * @param {number} steps
+ * @param {Record<string, string>} words
+ */
+export function drawRace(place, laps, steps, words) {
+  const plot = new Plot(place, 470, [0, Math.max(1, steps)], words.race_step);
+  const places = laps.map((_, i) => i);
+  /** @param {number} i */
+  const column = (i) => laps.map((lap) => lap[i]);
+  /** @param {number[]} values */
+  const top = (values) => Math.max(1e-9, ...values.filter(Number.isFinite)) * 1.06;
+  const strips = [
+    new Strip(24, 72, 0, top(column(0))), new Strip(128, 72, 0, top(column(3))),
+    new Strip(232, 72, 0, 1.06), new Strip(336, 96, FLOOR, 0.4, true),
+  ];
+  for (const strip of strips) plot.drawAxis(strip);
+  plot.drawTitle(strips[0], words.crossentropy_loss, "gm-ce");
+  plot.drawTitle(strips[1], words.mse_loss, "gm-mse");
+  plot.drawTitle(strips[2], words.race_accuracy, "gm-i");
+  plot.drawTitle(strips[3], words.race_pull, "gm-i");
+  plot.drawLine(strips[0], "ce", places, column(0));
+  plot.drawLine(strips[1], "mse", places, column(3));
+  plot.drawLine(strips[2], "ce", places, column(1));
+  plot.drawLine(strips[2], "mse", places, column(4));
+  plot.drawLine(strips[3], "ce", places, column(2));
+  plot.drawLine(strips[3], "mse", places, column(5));
+  const last = laps.at(-1);
+  if (last) {
+    plot.drawTitle(strips[0], formatEntry(last[0]), "gm-ce", 0);
+    plot.drawTitle(strips[1], formatEntry(last[3]), "gm-mse", 0);
+    plot.drawTitle(strips[2], `● ${formatEntry(last[1], 2)}`, "gm-ce", 68);
+    plot.drawTitle(strips[2], `□ ${formatEntry(last[4], 2)}`, "gm-mse", 0);
+    plot.drawTitle(strips[3], `● ${formatEntry(last[2])}`, "gm-ce", 68);
+    plot.drawTitle(strips[3], `□ ${formatEntry(last[5])}`, "gm-mse", 0);
+  }
+  const half = Math.round(steps / 2);
+  /** @type {[number, string][]} */
+  const ticks = [[0, "0"], [half, String(half)], [steps, String(steps)]];
+  plot.drawBottom(strips[3].y + strips[3].height, ticks, words.race_step);
+}
+
+/** @param {number} state of an answer @param {number} probability of the true class */
+export function nameState(state, probability) {
+  if (state === RIGHT) return probability >= 0.9 ? "right" : "unsure";
+  if (state === STUCK) return "stuck";
+  return state === UNDECIDED ? "undecided" : "wrong";
+}

@@ -1,0 +1,145 @@
+"""The sidebar's widget: it sends tables, and answers what the panel asks."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from gradmagic.core.panel import take_in_hand
+from gradmagic.core.sliders import find_setting, move_slider
+from gradmagic.render.losses.claims import list_words
+from gradmagic.render.losses.document import list_codes, list_hand_codes, render_live
+from gradmagic.render.losses.panel import render_sources_section
+from gradmagic.render.losses.tables import describe_batch, pack_tables
+from gradmagic.widgets.bundle import join_modules
+from gradmagic.widgets.racing import Racer
+from gradmagic.widgets.views import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradmagic.core.panel import InHand, LossPanel
+
+
+@functools.cache
+def load_script() -> str:
+    """The script, in one piece."""
+    return join_modules(Path(__file__).with_name("losses.js"))
+
+
+class LossesWidget(View, anywidget.AnyWidget):
+    """The panel of one comparison.
+
+    Parameters
+    ----------
+    panel
+        What it shows.
+    on_open
+        Called where the page has side panels and wants this one there; with whether the page has
+        none of this kernel open.
+    place
+        ``"side"``: at the side where the page has one; ``"cell"``: under the cell.
+    owner
+        What tells this kernel's panels from others on the page.
+    """
+
+    _esm = load_script()
+    html = traitlets.Unicode().tag(sync=True)
+    header = traitlets.Dict().tag(sync=True)
+    block = traitlets.Bytes().tag(sync=True)
+    batch = traitlets.Dict().tag(sync=True)
+    codes = traitlets.Dict().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+    error = traitlets.Unicode().tag(sync=True)
+    place = traitlets.Unicode().tag(sync=True)
+    owner = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        panel: LossPanel,
+        on_open: Callable[[LossesWidget, bool], None],
+        *,
+        place: str,
+        owner: str,
+    ) -> None:
+        super().__init__(place=place, owner=owner, words=list_words(), **self._describe(panel))
+        self._on_open = on_open
+        self._racer = Racer(self.send)
+        self._version = 0
+        self.panel = panel
+        self.on_msg(self._hear)
+
+    def show_panel(self, panel: LossPanel) -> None:
+        """Show another comparison, or the same one from other data."""
+        self._racer.stop()
+        self._version += 1
+        self.panel = panel
+        with self.hold_sync():
+            for name, value in self._describe(panel, self._version).items():
+                setattr(self, name, value)
+            self.error = ""
+
+    def show_error(self, message: str) -> None:
+        """Say above the panel why it does not follow the data any more; it keeps the last."""
+        self.error = message
+
+    def close(self) -> None:
+        """Stop what runs, and close it in the browser."""
+        self._racer.stop()
+        super().close()
+
+    @staticmethod
+    def _describe(panel: LossPanel, version: int = 0) -> dict[str, Any]:
+        header, block = pack_tables(panel.hand.tables)
+        header |= {"version": version, "codes": list_hand_codes(panel, panel.hand.tables)}
+        return {
+            "html": render_live(panel, version),
+            "header": header,
+            "block": block,
+            "batch": describe_batch(panel),
+            "codes": list_codes(panel),
+        }
+
+    def _hear(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        kind = content.get("kind")
+        if kind == "open":
+            self._on_open(self, bool(content.get("anew")))
+        elif kind in ("sample", "move"):
+            self._answer(content)
+        elif kind == "race":
+            self._racer.start(self.panel, content)
+        elif kind == "stop":
+            self._racer.stop()
+
+    def _answer(self, question: dict[str, Any]) -> None:
+        """Tables for another sample, or from where a slider was moved to."""
+        tables, comparison = self.panel.hand.tables, self.panel.comparison
+        if question["kind"] == "sample" and question["sample"] in self.panel.listed:
+            setting = find_setting(comparison, question["sample"])
+        elif question["kind"] == "move" and question["sample"] == tables.setting.sample:
+            slider = tables.sliders[question["slider"]]
+            setting = move_slider(tables, slider, float(slider.positions[question["position"]]))
+        else:  # about a sample that is not in hand any more
+            self.send({"kind": "ignored", "answer": question["number"]})
+            return
+        self._show_hand(take_in_hand(comparison, setting, self.panel.listed), question["number"])
+
+    def _show_hand(self, hand: InHand, answer: int) -> None:
+        from dataclasses import replace
+
+        self.panel = replace(self.panel, hand=hand)
+        header, block = pack_tables(hand.tables)
+        header |= {
+            "version": self._version,
+            "answer": answer,
+            "codes": list_hand_codes(self.panel, hand.tables),
+        }
+        if hand.sources:
+            header["sources"] = render_sources_section(self.panel)
+        with self.hold_sync():
+            self.header = header
+            self.block = block

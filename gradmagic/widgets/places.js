@@ -1,0 +1,172 @@
+// Where the panel of a cell's output stands: at the side, if the page has one, else under the cell.
+
+const DOCK = "gm-docked";
+const SIDE_WIDTH = 420;
+const SIDE_LEAST = 320;
+
+/** @param {string} text @param {string} button @param {() => void} act */
+function makeNote(text, button, act) {
+  const note = document.createElement("div");
+  note.className = "gm-losses-note";
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = button;
+  made.addEventListener("click", act);
+  note.append(text, made);
+  return note;
+}
+
+/** Whether this page is JupyterLab, which has side panels. */
+const hasSidePanels = () => document.querySelector(".jp-LabShell") !== null;
+
+/**
+ * JupyterLab opens its right side too narrow to read in, and lets no widget ask for more: its least
+ * width is large when it opens. Afterwards the student may drag it narrower.
+ * @param {number} width
+ */
+function setSideWidth(width) {
+  const id = "gm-side-width";
+  const style = document.getElementById(id) ?? document.createElement("style");
+  style.id = id;
+  style.textContent = `#jp-right-stack > .jupyterlab-sidecar.lm-Widget { min-width: ${width}px; }`;
+  document.head.append(style);
+}
+
+/**
+ * Calls back once an element is on the page; a view is rendered before it is.
+ * @param {HTMLElement} el
+ * @param {() => void} act
+ * @returns {() => void} stops waiting
+ */
+function whenOnPage(el, act) {
+  if (el.isConnected) {
+    act();
+    return () => {};
+  }
+  let timer = setTimeout(function look() {
+    if (el.isConnected) act();
+    else timer = setTimeout(look, 20);
+  }, 0);
+  return () => clearTimeout(timer);
+}
+
+/** The part of Notebook 7's page beside which a panel can dock; null elsewhere, or without room. */
+function findDockable() {
+  const main = document.querySelector("body[data-notebook] #main");
+  return main instanceof HTMLElement && window.innerWidth >= 1000 ? main : null;
+}
+
+/**
+ * Makes room at the right of Notebook 7's page, and puts an empty dock there.
+ * @param {HTMLElement} main
+ */
+function openDock(main) {
+  closeDock();
+  const dock = document.createElement("div");
+  dock.className = DOCK;
+  document.body.append(dock);
+  const place = () => {
+    const panel = document.querySelector(".jp-NotebookPanel");
+    dock.style.top = `${Math.round(panel?.getBoundingClientRect().top ?? 0)}px`;
+  };
+  main.style.width = `calc(100% - ${dock.offsetWidth}px)`;
+  main.style.minWidth = "0";
+  place();
+  window.dispatchEvent(new Event("resize")); // Lumino lays its panels out anew
+  requestAnimationFrame(place);
+  return dock;
+}
+
+/** Takes the dock away, and tells whose it was. */
+function closeDock() {
+  const dock = document.querySelector(`.${DOCK}`);
+  if (!dock) return;
+  dock.dispatchEvent(new Event("gm-closed"));
+  dock.remove();
+  const main = /** @type {HTMLElement | null} */ (document.querySelector("#main"));
+  main?.style.removeProperty("width");
+  main?.style.removeProperty("min-width");
+  window.dispatchEvent(new Event("resize"));
+}
+
+/**
+ * Finds the place for a view's panel, and calls `mount` with it, or with null where it is shown by
+ * another view; again whenever the student moves it.
+ * @param {any} model
+ * @param {HTMLElement} el the view's own element
+ * @param {(target: HTMLElement | null) => void} mount
+ * @returns {() => void} leaves the place
+ */
+export function findPlace(model, el, mount) {
+  let leave = () => {};
+  const stop = whenOnPage(el, () => {
+    leave = choosePlace(model, el, mount);
+  });
+  return () => {
+    stop();
+    leave();
+  };
+}
+
+/** The same for an element that is on the page. */
+function choosePlace(model, el, mount) {
+  const words = model.get("words");
+  const under = document.createElement("div");
+  const showHere = () => {
+    el.replaceChildren(under);
+    mount(under);
+  };
+  if (el.closest(".jupyterlab-sidecar")) {
+    el.classList.add("gm-side");
+    el.dataset.owner = model.get("owner");
+    showHere();
+    setTimeout(() => setSideWidth(SIDE_LEAST), 1000);
+    return () => {};
+  }
+  if (model.get("place") === "cell") {
+    showHere();
+    return () => {};
+  }
+  if (hasSidePanels()) {
+    const own = `.gm-side[data-owner="${CSS.escape(model.get("owner"))}"]`;
+    const anew = document.querySelector(own) === null;
+    if (anew) setSideWidth(SIDE_WIDTH);
+    model.send({ kind: "open", anew });
+    el.replaceChildren(makeNote(words.at_side, words.show_here, showHere));
+    return () => {};
+  }
+  const main = findDockable();
+  if (main) return dockBeside(main, words, el, mount, showHere);
+  showHere();
+  return () => {};
+}
+
+/** A dock beside Notebook 7's page, from which the student can take the panel back. */
+function dockBeside(main, words, el, mount, showHere) {
+  /** @type {HTMLElement | null} */
+  let dock = null;
+  const takeBack = () => {
+    dock?.removeEventListener("gm-closed", lose);
+    dock = null;
+    closeDock();
+    showHere();
+  };
+  const lose = () => {
+    dock = null;
+    mount(null);
+    el.replaceChildren(makeNote(words.not_at_side, words.dock, enter));
+  };
+  const enter = () => {
+    dock = openDock(main);
+    dock.addEventListener("gm-closed", lose);
+    const target = document.createElement("div");
+    dock.append(target);
+    el.replaceChildren(makeNote(words.at_side, words.undock, takeBack));
+    mount(target);
+  };
+  enter();
+  return () => {
+    dock?.removeEventListener("gm-closed", lose);
+    if (dock) closeDock();
+  };
+}
