@@ -155,6 +155,7 @@ def list_words() -> dict[str, str]:
         "threshold_short": _("1 % of maximum"),
         "others": _("small marks: the other samples, by their lead"),
         "race_step": _("step"),
+        "race_label": _("Both losses, accuracy and pull, step by step"),
         "race_accuracy": _("accuracy"),
         "race_pull": _("mean pull, log scale"),
         "race_start": _("Start"),
@@ -172,7 +173,10 @@ def list_words() -> dict[str, str]:
         "copied": _("Copied"),
         "selected": _("Selected: press Ctrl+C to copy"),
         "back": _("Back to the data"),
-        "others_back": _(" Moving one slider sets the others back to it."),
+        "others_back": _(
+            " Moving one slider sets the others back to it. Without a kernel, these samples can be "
+            "moved: {samples}."
+        ),
         "dock": _("Put this one there"),
         "undock": _("Put it under the cell"),
         "at_side": _("The panel at the right shows the comparison that was run last."),

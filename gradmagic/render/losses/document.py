@@ -27,7 +27,7 @@ SAVED_POSITIONS = 61  # of a slider in it: half as fine as with a kernel
 _STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 0; background: #fff; }
-.gm-losses { margin: 0 auto; max-width: 560px; }
+.gm-losses { margin: 0 auto; max-width: 1152px; }
 @media (prefers-color-scheme: dark) {
   body { background: #212121; }
   body .gm-losses {

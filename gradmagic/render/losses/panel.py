@@ -428,7 +428,7 @@ def _render_race() -> Html:
     )
     starts = (
         tag("option", _("the whole batch"), value="batch"),
-        tag("option", _("this sample, as it stands"), value="sample"),
+        tag("option", _("this sample as it is"), value="sample"),
     )
     return join(
         tag(

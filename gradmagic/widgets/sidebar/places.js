@@ -3,6 +3,7 @@
 const DOCK = "gm-docked";
 const SIDE_WIDTH = 420;
 const SIDE_LEAST = 320;
+let widening = false; // a side panel was asked for, and is not there yet
 
 /** @param {string} text @param {string} button @param {() => void} act */
 function makeNote(text, button, act) {
@@ -19,17 +20,35 @@ function makeNote(text, button, act) {
 /** Whether this page is JupyterLab, which has side panels. */
 const hasSidePanels = () => document.querySelector(".jp-LabShell") !== null;
 
-/**
- * JupyterLab opens its right side too narrow to read in, and lets no widget ask for more: its least
- * width is large when it opens. Afterwards the student may drag it narrower.
- * @param {number} width
- */
-function setSideWidth(width) {
-  const id = "gm-side-width";
-  const style = document.getElementById(id) ?? document.createElement("style");
-  style.id = id;
-  style.textContent = `#jp-right-stack > .jupyterlab-sidecar.lm-Widget { min-width: ${width}px; }`;
+/** JupyterLab's right side is opened at its least width: no less than the panel can be read in. */
+function setLeastWidth() {
+  if (document.getElementById("gm-side-width")) return;
+  const style = document.createElement("style");
+  style.id = "gm-side-width";
+  style.textContent =
+    `#jp-right-stack > .jupyterlab-sidecar.lm-Widget { min-width: ${SIDE_LEAST}px; }`;
   document.head.append(style);
+}
+
+/**
+ * Gives the right side its good width, by drawing its edge as the student's hand would: JupyterLab
+ * has no other way for a widget to ask for it.
+ */
+function widenSide() {
+  const side = document.querySelector("#jp-right-stack")?.getBoundingClientRect();
+  const edge = [...document.querySelectorAll("#jp-main-split-panel > .lm-SplitPanel-handle")].find(
+    (handle) => side && Math.abs(handle.getBoundingClientRect().right - side.left) < 4,
+  );
+  if (!side || !edge || side.width >= SIDE_WIDTH || window.innerWidth < 3 * SIDE_WIDTH) return;
+  const { left, top } = edge.getBoundingClientRect();
+  /** @param {Element | Document} target @param {string} name @param {number} x */
+  const act = (target, name, x) => target.dispatchEvent(new PointerEvent(name, {
+    bubbles: true, cancelable: true, button: 0, buttons: 1, clientX: x, clientY: top + 10,
+  }));
+  const to = left - (SIDE_WIDTH - side.width);
+  act(edge, "pointerdown", left);
+  act(document, "pointermove", to);
+  act(document, "pointerup", to);
 }
 
 /**
@@ -65,15 +84,9 @@ function openDock(main) {
   const dock = document.createElement("div");
   dock.className = DOCK;
   document.body.append(dock);
-  const place = () => {
-    const panel = document.querySelector(".jp-NotebookPanel");
-    dock.style.top = `${Math.round(panel?.getBoundingClientRect().top ?? 0)}px`;
-  };
   main.style.width = `calc(100% - ${dock.offsetWidth}px)`;
   main.style.minWidth = "0";
-  place();
   window.dispatchEvent(new Event("resize")); // Lumino lays its panels out anew
-  requestAnimationFrame(place);
   return dock;
 }
 
@@ -120,7 +133,8 @@ function choosePlace(model, el, mount) {
     el.classList.add("gm-side");
     el.dataset.owner = model.get("owner");
     showHere();
-    setTimeout(() => setSideWidth(SIDE_LEAST), 1000);
+    if (widening) requestAnimationFrame(widenSide);
+    widening = false;
     return () => {};
   }
   if (model.get("place") === "cell") {
@@ -130,7 +144,8 @@ function choosePlace(model, el, mount) {
   if (hasSidePanels()) {
     const own = `.gm-side[data-owner="${CSS.escape(model.get("owner"))}"]`;
     const anew = document.querySelector(own) === null;
-    if (anew) setSideWidth(SIDE_WIDTH);
+    widening = anew;
+    setLeastWidth();
     model.send({ kind: "open", anew });
     el.replaceChildren(makeNote(words.at_side, words.show_here, showHere));
     return () => {};

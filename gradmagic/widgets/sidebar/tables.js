@@ -12,11 +12,6 @@
  * @property {Float32Array} positions ascending
  */
 
-/** The states of an answer, as gradmagic/core/sliders.py numbers them. */
-export const RIGHT = 0;
-export const STUCK = 2;
-export const UNDECIDED = 3;
-
 /** Looks numbers up, and computes none. */
 export class Table {
   /**

@@ -1,181 +1,7 @@
-// Curves: both losses and the sizes of their gradients along one slider, and along a race.
-import { formatEntry, formatNumber, writePower } from "./numbers.js";
-import { RIGHT, STUCK, UNDECIDED } from "./tables.js";
-
-const NAMESPACE = "http://www.w3.org/2000/svg";
-const LEFT = 38; // room for the numbers of the axis
-const RIGHT_EDGE = 6;
-const FLOOR = -6; // of logarithms: what is smaller lies on the axis
-const NARROW = 360;
-
-/**
- * @param {string} name
- * @param {Record<string, string | number>} [attributes]
- * @param {string} [text]
- */
-function makeShape(name, attributes = {}, text) {
-  const element = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
-/**
- * Round steps for an axis from 0.
- * @param {number} top
- */
-export function listTicks(top) {
-  if (!(top > 0) || !Number.isFinite(top)) return [0];
-  const power = 10 ** Math.floor(Math.log10(top / 2));
-  const step = [1, 2, 5, 10].map((one) => one * power).find((one) => top / one < 3.6) ?? power;
-  const ticks = [];
-  for (let i = 0; i * step <= top * (1 + 1e-9); i += 1) ticks.push(Number((i * step).toPrecision(3)));
-  return ticks;
-}
-
-/**
- * Words put into lines of about so many letters.
- * @param {string} text
- * @param {number} width
- */
-export function breakLines(text, width) {
-  /** @type {string[]} */
-  const lines = [];
-  // Chinese has no blanks to break at
-  const words = text.includes(" ") ? text.split(" ") : [...text];
-  const blank = text.includes(" ") ? " " : "";
-  for (const word of words) {
-    const last = lines.at(-1);
-    if (last !== undefined && (last + blank + word).length <= width) {
-      lines[lines.length - 1] = last + blank + word;
-    } else lines.push(word);
-  }
-  return lines;
-}
-
-/** A strip of a plot: where it is, and what its numbers mean. */
-class Strip {
-  /**
-   * @param {number} y
-   * @param {number} height
-   * @param {number} low
-   * @param {number} high
-   * @param {boolean} [logarithmic] low and high are exponents of ten
-   */
-  constructor(y, height, low, high, logarithmic = false) {
-    Object.assign(this, { y, height, low, high, logarithmic });
-  }
-
-  /** @param {number} value */
-  place(value) {
-    let at = value;
-    if (this.logarithmic) at = value > 0 ? Math.max(FLOOR, Math.log10(value)) : FLOOR;
-    at = Math.min(Math.max(at, this.low), this.high);
-    return this.y + this.height - ((at - this.low) / (this.high - this.low)) * this.height;
-  }
-}
-
-/** What all plots share: an SVG as wide as its place, and strips one under the other. */
-class Plot {
-  /**
-   * @param {HTMLElement} place
-   * @param {number} height
-   * @param {[number, number]} range of the horizontal axis
-   * @param {string} label
-   */
-  constructor(place, height, range, label) {
-    this.outer = place.clientWidth || 388;
-    this.width = this.outer - LEFT - RIGHT_EDGE;
-    [this.low, this.high] = range;
-    this.svg = makeShape("svg", { viewBox: `0 0 ${this.outer} ${height}`, role: "img", "aria-label": label });
-    this.svg.setAttribute("style", `height:${height}px`);
-    place.replaceChildren(this.svg);
-  }
-
-  /** @param {number} value */
-  x(value) {
-    return LEFT + ((value - this.low) / (this.high - this.low)) * this.width;
-  }
-
-  /**
-   * @param {string} name
-   * @param {Record<string, string | number>} [attributes]
-   * @param {string} [text]
-   */
-  add(name, attributes, text) {
-    const element = makeShape(name, attributes, text);
-    this.svg.append(element);
-    return element;
-  }
-
-  /** @param {Strip} strip */
-  drawAxis(strip) {
-    const ticks = strip.logarithmic
-      ? [0, -2, -4, -6].map((power) => 10 ** power)
-      : listTicks(strip.high);
-    for (const value of ticks) {
-      const y = strip.place(value);
-      const lowest = strip.logarithmic ? value === ticks.at(-1) : value === 0;
-      this.add("line", { class: lowest ? "gm-zero" : "gm-grid", x1: LEFT, x2: LEFT + this.width, y1: y, y2: y });
-      let text = formatNumber(value, 2).replace(/\.0$/, "");
-      if (strip.logarithmic) {
-        const power = Math.round(Math.log10(value));
-        text = power >= -2 ? String(value) : (lowest ? "≤ " : "") + writePower(power);
-      }
-      this.add("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, text);
-    }
-  }
-
-  /**
-   * @param {Strip} strip
-   * @param {string} loss "ce" or "mse"
-   * @param {number[]} places
-   * @param {number[]} values
-   */
-  drawLine(strip, loss, places, values) {
-    let path = "";
-    let drawing = false;
-    for (let i = 0; i < places.length; i += 1) {
-      if (!Number.isFinite(values[i])) {
-        drawing = false;
-        continue;
-      }
-      path += `${drawing ? "L" : "M"}${this.x(places[i]).toFixed(1)},${strip.place(values[i]).toFixed(1)}`;
-      drawing = true;
-    }
-    return this.add("path", { class: `gm-${loss}`, d: path });
-  }
-
-  /**
-   * @param {Strip} strip
-   * @param {string} text
-   * @param {string} class_
-   * @param {number} [fromRight] place from the right edge; without it at the left
-   */
-  drawTitle(strip, text, class_, fromRight) {
-    const right = fromRight !== undefined;
-    return this.add("text", {
-      class: `gm-bold gm-halo ${class_}`,
-      x: right ? LEFT + this.width - fromRight : LEFT,
-      y: strip.y - 8,
-      "text-anchor": right ? "end" : "start",
-    }, text);
-  }
-
-  /**
-   * @param {number} y
-   * @param {[number, string][]} ticks
-   * @param {string} label
-   */
-  drawBottom(y, ticks, label) {
-    for (const [value, text] of ticks) {
-      const x = this.x(value);
-      this.add("line", { class: "gm-zero", x1: x, x2: x, y1: y, y2: y + 4 });
-      this.add("text", { x, y: y + 16, "text-anchor": "middle" }, text);
-    }
-    this.add("text", { class: "gm-i", x: LEFT + this.width / 2, y: y + 32, "text-anchor": "middle" }, label);
-  }
-}
+// Curves along one slider: both losses, and the sizes of their gradients.
+import { fillText } from "./elements.js";
+import { formatEntry, formatNumber } from "./numbers.js";
+import { FLOOR, LEFT, NARROW, Plot, Strip, breakLines, writeShort } from "./plot.js";
 
 /**
  * A slider's scale: confidence is drawn by its root, so that small and large factors both have room.
@@ -197,15 +23,9 @@ export const makeScale = (kind) =>
 export function listMarks(slider) {
   const low = slider.positions[0];
   const high = slider.positions[slider.count - 1];
-  /** @param {number} value */
-  const write = (value) => [value, formatNumber(value, 3).replace(/\.?0+$/, (zeros) => (zeros.includes(".") ? "" : zeros))];
-  if (slider.kind === "smoothing") return [write(0), write(0.3), write(0.6), write(0.9)].map(([v, t]) => [Number(v), String(t)]);
-  const fifth = slider.kind === "confidence" ? high / 4 : high / 2; // (the root of a quarter is a half)
-  const rounded = Number(fifth.toPrecision(fifth < 10 && fifth % 1 ? 2 : 2));
-  return [low, -rounded, 0, rounded, high].map((value) => {
-    const [v, t] = write(value);
-    return [Number(v), String(t)];
-  });
+  const middle = Number((slider.kind === "confidence" ? high / 4 : high / 2).toPrecision(2));
+  const places = slider.kind === "smoothing" ? [0, 0.3, 0.6, 0.9] : [low, -middle, 0, middle, high];
+  return places.map((value) => [value, writeShort(value)]);
 }
 
 /** Both losses, and the sizes of their gradients, along one slider; a point marks where it stands. */
@@ -224,7 +44,7 @@ export class SliderCurves {
     this.scale = makeScale(own.kind);
     const places = Array.from(own.positions, this.scale.toScreen);
     const range = /** @type {[number, number]} */ ([places[0], places[own.count - 1]]);
-    const label = own.kind === "logit" ? words.axis_logit.replace("{number}", String(own.number)) : words[`axis_${own.kind}`];
+    const label = fillText(words[`axis_${own.kind}`], { number: String(own.number) });
     const plot = new Plot(place, 406, range, label);
     this.plot = plot;
     plot.svg.classList.add("gm-drag");
@@ -260,7 +80,7 @@ export class SliderCurves {
     this.#markData(own);
     /** @type {[number, string][]} */
     const marks = listMarks(own).map(([value, text]) => [this.scale.toScreen(value), text]);
-    plot.drawBottom(third.y + third.height, marks, label);
+    plot.drawBottom(third, marks, label);
     if (slider === table.findTrueSlider()) this.#drawOthers(batch);
     this.lines = this.strips.map((strip) => plot.add("line", { class: "gm-now", y1: strip.y, y2: strip.y + strip.height }));
     this.slopes = [plot.add("line", { class: "gm-slope" }), plot.add("line", { class: "gm-slope" })];
@@ -324,7 +144,8 @@ export class SliderCurves {
   #nameLimit(strip, limit, places, values, batch, words) {
     const { plot } = this;
     const narrow = plot.outer < NARROW;
-    const text = narrow ? words.threshold_short : words.threshold.replace("{value}", formatNumber(batch.threshold, 2));
+    const value = formatNumber(batch.threshold, 2);
+    const text = fillText(narrow ? words.threshold_short : words.threshold, { value });
     const width = text.length * (narrow ? 6.2 : 5.8);
     let best = { clashes: Infinity, x: LEFT + 6, y: limit - 5 };
     for (const dy of [-5, 12]) {
@@ -413,10 +234,12 @@ export class SliderCurves {
     const { plot } = this;
     const tilt = ((-onScreen * strip.height) / (strip.high - strip.low)) / (plot.width / (plot.high - plot.low));
     const half = 26 / Math.hypot(1, tilt);
-    line.setAttribute("x1", String(x - half));
-    line.setAttribute("x2", String(x + half));
-    line.setAttribute("y1", String(y - half * tilt));
-    line.setAttribute("y2", String(y + half * tilt));
+    const from = Math.max(x - half, LEFT);
+    const to = Math.min(x + half, LEFT + plot.width);
+    line.setAttribute("x1", String(from));
+    line.setAttribute("x2", String(to));
+    line.setAttribute("y1", String(y + (from - x) * tilt));
+    line.setAttribute("y2", String(y + (to - x) * tilt));
   }
 
   /** @param {number} x a place on the screen, from the left edge of the plot */
@@ -425,55 +248,4 @@ export class SliderCurves {
     const place = this.plot.low + share * (this.plot.high - this.plot.low);
     return this.table.findNearest(this.slider, this.scale.toValue(place));
   }
-}
-
-/**
- * Both descents of a race: their own losses, accuracy, and the size of their gradients.
- * @param {HTMLElement} place
- * @param {number[][]} laps six numbers a step: loss, accuracy, pull of crossentropy, then of MSE
- * @param {number} steps
- * @param {Record<string, string>} words
- */
-export function drawRace(place, laps, steps, words) {
-  const plot = new Plot(place, 470, [0, Math.max(1, steps)], words.race_step);
-  const places = laps.map((_, i) => i);
-  /** @param {number} i */
-  const column = (i) => laps.map((lap) => lap[i]);
-  /** @param {number[]} values */
-  const top = (values) => Math.max(1e-9, ...values.filter(Number.isFinite)) * 1.06;
-  const strips = [
-    new Strip(24, 72, 0, top(column(0))), new Strip(128, 72, 0, top(column(3))),
-    new Strip(232, 72, 0, 1.06), new Strip(336, 96, FLOOR, 0.4, true),
-  ];
-  for (const strip of strips) plot.drawAxis(strip);
-  plot.drawTitle(strips[0], words.crossentropy_loss, "gm-ce");
-  plot.drawTitle(strips[1], words.mse_loss, "gm-mse");
-  plot.drawTitle(strips[2], words.race_accuracy, "gm-i");
-  plot.drawTitle(strips[3], words.race_pull, "gm-i");
-  plot.drawLine(strips[0], "ce", places, column(0));
-  plot.drawLine(strips[1], "mse", places, column(3));
-  plot.drawLine(strips[2], "ce", places, column(1));
-  plot.drawLine(strips[2], "mse", places, column(4));
-  plot.drawLine(strips[3], "ce", places, column(2));
-  plot.drawLine(strips[3], "mse", places, column(5));
-  const last = laps.at(-1);
-  if (last) {
-    plot.drawTitle(strips[0], formatEntry(last[0]), "gm-ce", 0);
-    plot.drawTitle(strips[1], formatEntry(last[3]), "gm-mse", 0);
-    plot.drawTitle(strips[2], `● ${formatEntry(last[1], 2)}`, "gm-ce", 68);
-    plot.drawTitle(strips[2], `□ ${formatEntry(last[4], 2)}`, "gm-mse", 0);
-    plot.drawTitle(strips[3], `● ${formatEntry(last[2])}`, "gm-ce", 68);
-    plot.drawTitle(strips[3], `□ ${formatEntry(last[5])}`, "gm-mse", 0);
-  }
-  const half = Math.round(steps / 2);
-  /** @type {[number, string][]} */
-  const ticks = [[0, "0"], [half, String(half)], [steps, String(steps)]];
-  plot.drawBottom(strips[3].y + strips[3].height, ticks, words.race_step);
-}
-
-/** @param {number} state of an answer @param {number} probability of the true class */
-export function nameState(state, probability) {
-  if (state === RIGHT) return probability >= 0.9 ? "right" : "unsure";
-  if (state === STUCK) return "stuck";
-  return state === UNDECIDED ? "undecided" : "wrong";
 }

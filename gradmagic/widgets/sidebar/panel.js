@@ -1,0 +1,353 @@
+// The panel on the page: where its sliders stand, and what is drawn for that.
+import { nameFlaw, nameState } from "./claims.js";
+import { Code } from "./code.js";
+import { SliderCurves } from "./curves.js";
+import { fillTemplate, fillText, isTooShort, make, put, setBar } from "./elements.js";
+import { formatEntry, formatNumber, sayNumber, sayTimes } from "./numbers.js";
+import { Questions } from "./questions.js";
+import { Race } from "./race.js";
+import { SampleList } from "./samples.js";
+import { Sliders, moveThumb } from "./sliders.js";
+
+const SETTLE = 250; // ms without a movement, after which new tables are asked for
+const LONGEST_PULL = Math.SQRT2;
+
+/**
+ * @typedef {object} Source where a panel's numbers and words come from
+ * @property {Record<string, any>} batch
+ * @property {Record<string, string>} words
+ * @property {Record<string, string>} codes templates of the code
+ * @property {(question: Record<string, any>) => void} [ask] asks the kernel, where there is one
+ * @property {number[]} [held] without a kernel: the samples whose tables are at hand
+ * @property {(sample: number) => import("./tables.js").Table | null} [find] and these tables
+ */
+
+export class Panel {
+  /**
+   * @param {HTMLElement} root the section
+   * @param {import("./tables.js").Table} table
+   * @param {Source} source
+   */
+  constructor(root, table, source) {
+    this.root = root;
+    this.table = table;
+    this.source = source;
+    this.words = source.words;
+    this.slider = table.findTrueSlider();
+    this.position = table.sliders[this.slider].at;
+    /** @type {[number, number] | null} */
+    this.wanted = null; // a move that waits for tables: slider and value
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.settling = undefined;
+    /** @type {Record<string, any>} */
+    this.parts = {};
+    for (const element of root.querySelectorAll("[data-k]")) {
+      this.parts[element.getAttribute("data-k") ?? ""] = element;
+    }
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    const { ask, batch, held } = source;
+    const { parts, words } = this;
+    root.classList.add("gm-ready");
+    root.classList.toggle("gm-live-kernel", Boolean(ask));
+    this.questions = ask ? new Questions(ask, (late) => this.#sayLate(late)) : null;
+    this.list = new SampleList(parts.per, batch, words, held ?? null, (sample) => this.choose(sample), signal);
+    this.sliders = new Sliders(
+      parts, words, (slider, position) => this.move(slider, position),
+      () => this.#settle(0), () => this.#goBack(), signal,
+    );
+    this.code = new Code(root, words, () => this.#writeCode(), signal);
+    this.race = new Race(parts, source.codes.race, words, ask ?? null, signal);
+    this.#addStepper();
+    this.#listenToPlot();
+    this.#listenToKeys();
+    put(parts["others-back"], held ? fillText(words.others_back, { samples: held.join(", ") }) : "");
+    this.showTable(table);
+  }
+
+  close() {
+    this.listening.abort();
+    this.questions?.stop();
+    clearTimeout(this.settling);
+    this.observer?.disconnect();
+  }
+
+  /**
+   * Shows the tables of a sample, or of where its sliders have come.
+   * @param {import("./tables.js").Table} table
+   */
+  showTable(table) {
+    const { table: before, slider, position } = this;
+    const own = before.sliders[slider];
+    const goesOn = table !== before && table.sample === before.sample
+      && table.trueClass === before.trueClass && own.kind !== "class" && table.moved;
+    this.table = table;
+    if (goesOn) {
+      this.position = table.findNearest(slider, own.positions[position]);
+    } else {
+      this.slider = table.findTrueSlider();
+      this.position = table.sliders[this.slider].at;
+    }
+    this.sliders.fit(table);
+    this.sliders.mark(this.slider);
+    this.list.mark(this.questions?.findSample() ?? table.sample);
+    this.#drawCurves();
+    this.draw();
+    if (!goesOn) this.#advise();
+    if (this.wanted) {
+      const [next, value] = this.wanted;
+      this.wanted = null;
+      this.move(next, table.findNearest(next, value));
+    }
+  }
+
+  /** @param {number} number of the question that was answered */
+  answer(number) {
+    this.questions?.close(number);
+  }
+
+  /**
+   * A line above everything, or none.
+   * @param {string} text
+   */
+  say(text) {
+    this.error = text;
+    put(this.parts.message, text);
+    this.parts.message.hidden = !text;
+  }
+
+  /** @param {boolean} late */
+  #sayLate(late) {
+    if (this.error && this.error !== this.words.waiting) return; // that matters more
+    this.say(late ? this.words.waiting : "");
+  }
+
+  // ---- moving
+
+  /** @param {number} slider @param {number} position */
+  move(slider, position) {
+    const { table } = this;
+    const away = this.position !== table.sliders[this.slider].at;
+    if (slider !== this.slider && away && this.questions) {
+      // tables from where the first slider has come are on their way: wait, but not for long
+      if (!this.questions.open) this.#ask();
+      if (this.questions.isPending()) {
+        this.wanted = [slider, table.sliders[slider].positions[position]];
+        return;
+      }
+    }
+    const changed = slider !== this.slider;
+    this.slider = slider;
+    this.position = Math.max(0, Math.min(table.sliders[slider].count - 1, position));
+    this.sliders.mark(slider);
+    if (changed) this.#drawCurves();
+    this.draw();
+    this.#settle(table.sliders[slider].kind === "class" ? 0 : SETTLE);
+  }
+
+  /** @param {number} delay ms, after which new tables are asked for if the sliders rest */
+  #settle(delay) {
+    clearTimeout(this.settling);
+    if (!this.questions || this.position === this.table.sliders[this.slider].at) return;
+    this.settling = setTimeout(() => this.#ask(), delay);
+  }
+
+  #ask() {
+    clearTimeout(this.settling);
+    const { sample } = this.table;
+    this.questions?.ask({ kind: "move", sample, slider: this.slider, position: this.position });
+  }
+
+  /** @param {number} sample to take in hand */
+  choose(sample) {
+    clearTimeout(this.settling);
+    this.wanted = null;
+    if (this.questions) {
+      this.questions.ask({ kind: "sample", sample });
+      this.list.mark(sample);
+      return;
+    }
+    const table = this.source.find?.(sample);
+    if (table) this.showTable(table);
+  }
+
+  /** @param {number} by how many samples */
+  step(by) {
+    const order = this.list.listSamples();
+    const at = order.indexOf(this.questions?.findSample() ?? this.table.sample);
+    this.choose(order[(at + by + order.length) % order.length]);
+  }
+
+  #goBack() {
+    this.sliders.inputs[this.slider]?.focus();
+    if (this.questions) this.choose(this.table.sample);
+    else this.move(this.slider, this.table.sliders[this.slider].at);
+  }
+
+  // ---- drawing: nothing but look-ups
+
+  draw() {
+    const { table, slider, position } = this;
+    const moved = table.moved || position !== table.sliders[slider].at;
+    this.#drawClaim(moved);
+    this.sliders.draw(slider, position, moved);
+    if (this.curves.slider === slider) this.curves.point(position);
+    this.#drawWays();
+    this.#writeCode();
+  }
+
+  /** @param {string} name */
+  #find(name) {
+    return this.table.find(this.slider, this.position, name);
+  }
+
+  /** What the true class has where the slider stands. */
+  #findTrue() {
+    const trueClass = this.table.findTrueClass(this.slider, this.position);
+    return this.table.findClass(this.slider, this.position, this.table.shown.indexOf(trueClass));
+  }
+
+  /** @param {boolean} moved */
+  #drawClaim(moved) {
+    const { table, words, parts } = this;
+    const crossentropy = this.#find("crossentropy_pull");
+    const mse = this.#find("mse_pull");
+    const { sample } = table;
+    put(parts.which, fillText(moved ? words.sample_moved : words.sample, { sample }));
+    /** @param {string} text @param {string} class_ */
+    const colour = (text, class_) => make("span", { class: class_ }, text);
+    /** @param {number} value */
+    const say = (value) => (value === 0 ? words.exactly : sayNumber(value));
+    const claim = words[`claim_${nameState(this.#find("state"), this.#findTrue().probability)}`];
+    parts.claim.replaceChildren(...fillTemplate(claim, {
+      sample: String(sample),
+      crossentropy: colour(words.crossentropy, "gm-ce"),
+      mse: colour(words.mse, "gm-mse"),
+      crossentropy_pull: colour(say(crossentropy), "gm-ce gm-n"),
+      mse_pull: colour(say(mse), "gm-mse gm-n"),
+    }));
+    setBar(parts["pull-ce"], crossentropy / LONGEST_PULL);
+    setBar(parts["pull-mse"], mse / LONGEST_PULL);
+    put(parts["pull-ce-v"], formatEntry(crossentropy));
+    put(parts["pull-mse-v"], formatEntry(mse));
+    const ratio = this.#find("ratio");
+    const times = ratio >= 1 ? sayTimes(ratio) : "";
+    const note = times ? fillText(words.times_shorter, { times }) : "";
+    put(parts.ratio, mse === 0 ? words.exactly : note);
+    put(parts.short, isTooShort(mse / LONGEST_PULL) ? words.too_short : "");
+    parts.note.style.left = `calc(${(100 * mse) / LONGEST_PULL}% + 8px)`;
+  }
+
+  #drawWays() {
+    const { words } = this;
+    const stable = this.#findTrue().crossentropy;
+    const ways = [
+      [this.#find("probabilities"), this.#find("probabilities_gradient")],
+      [this.#find("hand"), this.#find("hand_gradient")],
+      [this.#find("crossentropy"), stable],
+    ];
+    ways.forEach(([value, gradient], i) => {
+      const cell = this.parts[`way-${i}`];
+      const flaw = nameFlaw(value, gradient, stable);
+      const slope = formatNumber(gradient, 5);
+      const written = formatNumber(value, 7);
+      const below = flaw ? fillText(words[`flaw_${flaw}`], { gradient: slope }) : slope;
+      if (cell.textContent === written + below) return;
+      const loud = flaw === "log" || flaw === "product";
+      cell.replaceChildren(
+        loud ? make("b", {}, written) : written,
+        make("div", flaw ? { class: "gm-flaw" } : {}, below),
+      );
+    });
+  }
+
+  #writeCode() {
+    this.code.write(this.source.codes, this.table, this.slider, this.position);
+  }
+
+  #drawCurves() {
+    const { table, words, parts } = this;
+    const trueSlider = table.findTrueSlider();
+    // the picker of true classes has no curve of its own
+    const slider = table.sliders[this.slider].kind === "class" ? trueSlider : this.slider;
+    const { kind, number, stuck } = table.sliders[slider];
+    const own = slider === trueSlider;
+    const title = kind === "logit" && own ? "true" : kind;
+    put(parts["h-curve"], fillText(words[`along_${title}`], { number: String(number) }));
+    const reason = kind !== "logit" ? kind : !own ? "other" : stuck.length ? "stuck" : "true";
+    put(parts.reason, words[`reason_${reason}`]);
+    this.curves = new SliderCurves(parts.plot, table, slider, this.source.batch, words);
+    this.plotWidth = parts.plot.clientWidth;
+  }
+
+  #advise() {
+    const state = nameState(this.#find("state"), 1);
+    const key = state === "undecided" ? "wrong" : state;
+    put(this.parts.advice, fillText(this.words[`advice_${key}`], { number: this.table.trueClass }));
+  }
+
+  // ---- listening
+
+  #addStepper() {
+    const { parts, words } = this;
+    /** @param {string} text @param {string} label @param {number} by */
+    const makeButton = (text, label, by) => {
+      const button = make("button", { type: "button", "aria-label": label }, text);
+      button.addEventListener("click", () => this.step(by), { signal: this.listening.signal });
+      return button;
+    };
+    parts.step.prepend(makeButton("‹", words.previous, -1));
+    parts.step.append(makeButton("›", words.next, 1));
+  }
+
+  /** The plot is a slider too. */
+  #listenToPlot() {
+    const { plot } = this.parts;
+    const { signal } = this.listening;
+    let dragging = false;
+    /** @param {PointerEvent} event */
+    const follow = (event) => {
+      if (this.curves.slider !== this.slider) return;
+      const { left } = plot.getBoundingClientRect();
+      this.move(this.slider, this.curves.findPosition(event.clientX - left));
+    };
+    plot.addEventListener("pointerdown", (event) => {
+      dragging = true;
+      plot.setPointerCapture(event.pointerId);
+      follow(event);
+    }, { signal });
+    plot.addEventListener("pointermove", (event) => dragging && follow(event), { signal });
+    for (const name of ["pointerup", "pointercancel"]) {
+      plot.addEventListener(name, () => {
+        dragging = false;
+        this.#settle(0);
+      }, { signal });
+    }
+    this.observer = new ResizeObserver(() => {
+      if (!plot.clientWidth || plot.clientWidth === this.plotWidth) return;
+      this.#drawCurves();
+      if (this.curves.slider === this.slider) this.curves.point(this.position);
+      this.race.draw();
+    });
+    this.observer.observe(plot);
+  }
+
+  /** JupyterLab and Notebook 7 take keys for their cells, in the capturing phase of the document. */
+  #listenToKeys() {
+    window.addEventListener("keydown", (event) => {
+      const focused = event.target instanceof Element ? event.target : null;
+      if (!focused || !this.root.contains(focused)) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!focused.matches("button, summary, input, select")) return;
+      event.stopPropagation(); // the window comes before the document
+      if (focused instanceof HTMLInputElement && focused.type === "range") {
+        const slider = Number(focused.dataset.slider);
+        const { count, at } = this.table.sliders[slider];
+        const to = moveThumb(event.key, slider === this.slider ? this.position : at, count);
+        if (to === null) return;
+        event.preventDefault();
+        this.move(slider, to);
+      } else if (this.list.step(event.key, focused)) event.preventDefault();
+    }, { capture: true, signal: this.listening.signal });
+  }
+}
