@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -81,6 +81,14 @@ class Slider:
     right: tuple[tuple[float, float], ...]
 
 
+class OfClass(NamedTuple):
+    """A class's probability, and the gradients of both losses with respect to its logit."""
+
+    probability: float
+    crossentropy: float
+    mse: float
+
+
 @dataclass(frozen=True, eq=False)
 class SliderTables:
     """The numbers of every position.
@@ -122,6 +130,20 @@ class SliderTables:
     targets: np.ndarray
     scaled: np.ndarray
     margins: np.ndarray
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The numbers of the place where the sliders stand, by name."""
+        return dict(zip(SCALARS, map(float, self._standing[-len(SCALARS) :]), strict=True))
+
+    def find_class(self, number: int) -> OfClass:
+        """What a shown class has there."""
+        at, count = self.shown.index(number), len(self.shown)
+        return OfClass(*(float(self._standing[at + part * count]) for part in range(3)))
+
+    @property
+    def _standing(self) -> np.ndarray:
+        return self.values[self.sliders[0].start + self.sliders[0].at]
 
 
 def move_slider(tables: SliderTables, slider: Slider, position: float) -> Setting:

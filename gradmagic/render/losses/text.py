@@ -9,7 +9,7 @@ from gradmagic.core.samples import find_ratios
 from gradmagic.core.stability import SCORES, compute_examples
 from gradmagic.render.losses.batch import format_mean, list_notes
 from gradmagic.render.losses.claims import list_flaws, name_flaw
-from gradmagic.render.losses.panel import describe_claim
+from gradmagic.render.losses.top import describe_claim
 from gradmagic.render.numbers import format_entry, format_number, say_times
 
 if TYPE_CHECKING:
