@@ -253,7 +253,7 @@ def _refuse_masked_rows(values: np.ndarray, *, single: bool) -> None:
     if not finite.all():
         raise UserError(
             _("{row} of the predictions is -inf throughout; a row needs a finite logit").format(
-                row=_name_row(np.argwhere(~finite)[0]) if finite.ndim else _("the row")
+                row=_name_row(tuple(np.argwhere(~finite)[0]))
             )
         )
 

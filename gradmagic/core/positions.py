@@ -103,4 +103,6 @@ def smooth(targets: np.ndarray, shares: Any) -> np.ndarray:
 def find_limit(logits: np.ndarray) -> float:
     """How far a logit's slider goes both ways: a round number beyond all that there are."""
     largest = 1.1 * float(np.abs(logits.astype(np.float64)).max())
-    return next((one for one in RANGES if one >= largest), 2.0 ** math.ceil(math.log2(largest)))
+    if largest > RANGES[-1]:
+        return 2.0 ** math.ceil(math.log2(largest))
+    return next(one for one in RANGES if one >= largest)

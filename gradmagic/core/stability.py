@@ -19,7 +19,7 @@ class Written(NamedTuple):
 
 
 class ThreeWays(NamedTuple):
-    """Softmax then ``categorical_crossentropy``; -sum(y log(softmax)); ``from_logits=True``."""
+    """Softmax then ``categorical_crossentropy``; -log(softmax) by hand; ``from_logits=True``."""
 
     probabilities: Written
     hand: Written
@@ -34,7 +34,8 @@ def write_crossentropy(targets: Any, logits: Any) -> ThreeWays:
         q = tf.nn.softmax(logits)
         values = (
             tf.losses.categorical_crossentropy(targets, q),
-            -tf.reduce_sum(targets * tf.math.log(q), axis=1),
+            # -log(q) of the true class: a class without a share in the target has no term
+            -tf.reduce_sum(targets * tf.math.log(tf.where(targets > 0, q, 1)), axis=1),
             tf.losses.categorical_crossentropy(targets, logits, from_logits=True),
         )
     return ThreeWays(

@@ -6,6 +6,8 @@ In a template ``{crossentropy}`` and ``{mse}`` are the names of the losses, in t
 
 from __future__ import annotations
 
+import math
+
 from gradmagic.core.i18n import _
 from gradmagic.core.sliders import RIGHT, STUCK, UNDECIDED, WRONG
 
@@ -92,18 +94,15 @@ def list_flaws() -> dict[str, str]:
     return {
         "clipped": _("clipped: gradient is exactly 0"),
         "log": _("log of 0: gradient is {gradient}"),
-        "product": _("0 × log of 0 is nan: gradient is {gradient}"),
         "gradient": _("gradient is {gradient}"),
     }
 
 
 def name_flaw(value: float, gradient: float, stable_gradient: float) -> str | None:
     """The flaw of one way to write crossentropy, beside the stable way's gradient; None: sound."""
-    if value != value:  # noqa: PLR0124  (NaN)
-        return "product"
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value):
         return "log"
-    if gradient != gradient:  # noqa: PLR0124
+    if math.isnan(value) or math.isnan(gradient):
         return "gradient"
     if gradient == 0 and abs(stable_gradient) > 1e-6:
         return "clipped"

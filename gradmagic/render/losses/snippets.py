@@ -104,7 +104,7 @@ def write_stability(panel: LossPanel, tables: SliderTables) -> str:
         "    q = tf.nn.softmax(z)\n"
         "    ways = [\n"
         "        tf.losses.categorical_crossentropy(y, q),\n"
-        "        -tf.reduce_sum(y * tf.math.log(q), axis=1),\n"
+        "        -tf.reduce_sum(y * tf.math.log(tf.where(y > 0, q, 1)), axis=1),\n"
         "        tf.losses.categorical_crossentropy(y, z, from_logits=True),\n"
         "    ]\n"
         "true = int(tf.argmax(y[0]))\n"

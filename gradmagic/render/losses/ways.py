@@ -26,7 +26,7 @@ def render_ways(tables: SliderTables) -> Html:
     ]
     titles = (
         _("softmax, then categorical_crossentropy"),
-        _("by hand: −Σ y log softmax"),
+        _("by hand: −log(softmax)"),
         _("from_logits=True"),
     )
     examples = compute_examples()
@@ -72,5 +72,5 @@ def _render_way(value: float, gradient: float, stable: float, **attributes: obje
     else:
         words = list_flaws()[flaw].format(gradient=format_number(gradient, 5))
         below = tag("div", words, class_="gm-flaw")
-    loud = tag("b", written) if flaw in ("log", "product") else written
+    loud = written if math.isfinite(value) else tag("b", written)
     return tag("td", loud, below, **attributes)

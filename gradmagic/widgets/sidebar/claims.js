@@ -20,8 +20,7 @@ export function nameState(state, probability) {
  * @param {number} stable the gradient of the stable way
  */
 export function nameFlaw(value, gradient, stable) {
-  if (Number.isNaN(value)) return "product";
-  if (!Number.isFinite(value)) return "log";
-  if (Number.isNaN(gradient)) return "gradient";
+  if (Math.abs(value) === Infinity) return "log";
+  if (Number.isNaN(value) || Number.isNaN(gradient)) return "gradient";
   return gradient === 0 && Math.abs(stable) > 1e-6 ? "clipped" : null;
 }

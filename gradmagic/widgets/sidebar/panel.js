@@ -253,9 +253,8 @@ export class Panel {
       const written = formatNumber(value, 7);
       const below = flaw ? fillText(words[`flaw_${flaw}`], { gradient: slope }) : slope;
       if (cell.textContent === written + below) return;
-      const loud = flaw === "log" || flaw === "product";
       cell.replaceChildren(
-        loud ? make("b", {}, written) : written,
+        Number.isFinite(value) ? written : make("b", {}, written),
         make("div", flaw ? { class: "gm-flaw" } : {}, below),
       );
     });
