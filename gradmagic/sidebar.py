@@ -127,13 +127,17 @@ def make_asked_panel(
 
 
 def _find_operands(asked: Asked, names: Mapping[str, Any]) -> tuple[Origin, Any, Any, bool | None]:
-    program = _last_run().code if asked.sources else ""
     listed = tuple(_list_tensors(text, names) for text in asked.sources)
+    program = ""
+    if asked.sources:
+        advice = _("make the predictions in a %%gradtape cell, for --sources {names}")
+        program = _last_run(advice.format(names=" ".join(asked.sources))).code
     if asked.targets is not None and asked.predictions is not None:
         origin = Origin(asked.targets, asked.predictions, program=program, sources=listed)
         targets, predictions = (_evaluate(t, names) for t in (asked.targets, asked.predictions))
         return origin, targets, predictions, asked.from_logits
-    found = find_losses(_last_run())
+    advice = _("name the tensors: %gradlosses TARGETS PREDICTIONS")
+    found = find_losses(_last_run(advice))
     words = _("Found in the last %%gradtape cell, line {line}: targets {targets}, logits {logits}.")
     origin = Origin(
         _write_operand(found.targets, names),
@@ -145,15 +149,12 @@ def _find_operands(asked: Asked, names: Mapping[str, Any]) -> tuple[Origin, Any,
     return origin, found.targets.value, found.logits.value, True
 
 
-def _last_run() -> TapeRun:
+def _last_run(advice: str) -> TapeRun:
     try:
         return runs.last_run()
     except LookupError:
         raise UserError(
-            _(
-                "no cell has run under %%gradtape yet; "
-                "name the tensors: %gradlosses TARGETS PREDICTIONS"
-            )
+            _("no cell has run under %%gradtape yet; {advice}").format(advice=advice)
         ) from None
 
 

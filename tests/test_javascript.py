@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
+import numpy as np
 import pytest
+
+import gradmagic
+from gradmagic.render import numbers
+from gradmagic.render.markup import squeeze_script
+from gradmagic.widgets.bundle import join_modules
 
 SCRIPTS = sorted(Path(__file__).parent.glob("*.test.mjs"))
 NODE = shutil.which("node")
@@ -30,3 +38,84 @@ def test_script(script):
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+WIDGETS = Path(gradmagic.__file__).parent / "widgets"
+
+
+def run_node(source, *arguments):
+    """What a module prints, from JSON."""
+    environment = {k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"}
+    result = subprocess.run(
+        [NODE, "--input-type=module", "-e", source, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.skipif(NODE is None, reason="Node.js is not installed, and users do not need it")
+def test_numbers_are_written_as_python_writes_them():
+    random = np.random.default_rng(1)
+    values = [
+        0.0,
+        1.0,
+        -1.0,
+        0.5,
+        9.9996,
+        99.996,
+        0.00099999,
+        1e6,
+        123456.0,
+        1e-30,
+        28.0,
+        16.118095,
+    ]
+    values += [float(v) for v in random.normal(0, 1, 200) * 10.0 ** random.integers(-12, 8, 200)]
+    script = (WIDGETS / "sidebar" / "numbers.js").as_uri()
+    source = f"""
+        import {{ formatEntry, formatNumber, sayNumber, sayTimes }} from {script!r};
+        const values = JSON.parse(process.argv[1]);
+        console.log(JSON.stringify(values.map((v) => [
+          formatEntry(v), formatEntry(v, 3), formatNumber(v, 7), formatNumber(v, 5),
+          sayNumber(Math.abs(v)), sayTimes(Math.abs(v)),
+        ])));
+    """
+    for value, written in zip(values, run_node(source, json.dumps(values)), strict=True):
+        assert written == [
+            numbers.format_entry(value),
+            numbers.format_entry(value, 3),
+            numbers.format_number(value, 7),
+            numbers.format_number(value, 5),
+            numbers.say_number(abs(value)),
+            numbers.say_times(abs(value)),
+        ], value
+
+
+@pytest.mark.skipif(NODE is None, reason="Node.js is not installed, and users do not need it")
+@pytest.mark.parametrize("squeeze", [str, squeeze_script], ids=["whole", "squeezed"])
+def test_the_joined_script_is_one_module(squeeze):
+    script = squeeze(join_modules(WIDGETS / "losses.js"))
+    source = """
+        const module = await import("data:text/javascript," + process.argv[1]);
+        console.log(JSON.stringify(Object.keys(module)));
+    """
+    names = run_node(source, quote(script))
+    assert {"default", "mountWhenSeen", "Panel", "Table"} <= set(names)
+
+
+def test_joining_takes_each_module_once(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "a.js").write_text(
+        'import { b } from "./parts/b.js";\nimport { c } from "./parts/c.js";\nb(c);\n'
+    )
+    (tmp_path / "parts" / "b.js").write_text(
+        'import { c } from "./c.js";\nexport const b = () => c;\n'
+    )
+    (tmp_path / "parts" / "c.js").write_text("export const c = 1;\n")
+    joined = join_modules(tmp_path / "a.js")
+    assert joined == "export const c = 1;\n\nexport const b = () => c;\n\nb(c);\n"

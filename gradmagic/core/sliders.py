@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradmagic.core import positions
-from gradmagic.core.batch import steady_logits
+from gradmagic.core.batch import MASKED, steady_logits
 from gradmagic.core.losses import take_losses
 from gradmagic.core.stability import write_crossentropy
 
@@ -243,8 +243,10 @@ def compute_tables(
 
 
 def _find_logits(comparison: LossComparison, sample: int) -> np.ndarray:
-    where = slice(sample, sample + 1)
-    return steady_logits(comparison.targets[where], comparison.logits[where])[0].numpy()
+    """A sample's logits; -inf, from which nothing can be moved, becomes a very small number."""
+    logits = comparison.logits[sample].numpy()
+    lowest = logits.max() - np.asarray(MASKED, logits.dtype)
+    return np.where(np.isneginf(logits), lowest, logits)
 
 
 def _measure(rows: Sequence[Rows], shown: tuple[int, ...], logits: np.ndarray) -> np.ndarray:
