@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from front_end import Server
     from IPython.core.interactiveshell import InteractiveShell
 
     from gradmagic.core.records import TapeRun
@@ -81,3 +82,36 @@ def gradtape(request: pytest.FixtureRequest, shell: InteractiveShell) -> Gradtap
         return gradmagic.last_run()
 
     return run
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium; without one the tests skip, but fail where CI=true.
+
+    One a file: while it runs, its event loop does, and no other can.
+    """
+    from front_end import start_chromium
+
+    with start_chromium(_find_chromium()) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One Jupyter server for all tests (without Chromium it is not started)."""
+    from front_end import start_server
+
+    _find_chromium()
+    with start_server(tmp_path_factory.mktemp("notebooks")) as started:
+        yield started
+
+
+def _find_chromium() -> str:
+    from front_end import find_chromium
+
+    path = find_chromium()
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Chromium on this machine: install Debian's package chromium")
+        pytest.skip("no Chromium on this machine")
+    return path

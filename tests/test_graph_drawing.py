@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from itertools import combinations
@@ -19,7 +18,6 @@ from gradmagic.render.graph import describe_graph, draw_graph, draw_key
 from gradmagic.render.lettering import measure_code, measure_small, shorten_text
 
 CSS = Path(gradmagic.render.__file__).parent / "graph.css"
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
     "</svg><script>alert(1)</script>",
@@ -442,12 +440,8 @@ def test_tints_are_rounded_but_never_away():
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(
-    not CHROMIUM.exists() and os.environ.get("CI") != "true", reason="needs Chromium"
-)
 @pytest.mark.parametrize("make", ALL)
-def test_in_a_browser_no_text_leaves_its_box_or_covers_another(make):
-    sync_api = pytest.importorskip("playwright.sync_api")
+def test_in_a_browser_no_text_leaves_its_box_or_covers_another(chromium, make):
     css = CSS.read_text()
     look = (
         "--gm-text: Helvetica, Arial, sans-serif; --gm-code: 'DejaVu Sans Mono', monospace;"
@@ -463,18 +457,14 @@ def test_in_a_browser_no_text_leaves_its_box_or_covers_another(make):
             scripts: document.querySelectorAll("script, img").length,
         };
     }"""
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 320, "height": 400})
-        page.set_content(
-            f'<meta charset="utf-8"><style>{css}</style><div class="gm" style="{look}">'
-            f'<div class="gm-flow" tabindex="0">{draw_graph(make())}</div></div>'
-        )
-        seen = page.evaluate(script)
-        wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-        browser.close()
+    page = chromium.new_page(viewport={"width": 320, "height": 400})
+    page.set_content(
+        f'<meta charset="utf-8"><style>{css}</style><div class="gm" style="{look}">'
+        f'<div class="gm-flow" tabindex="0">{draw_graph(make())}</div></div>'
+    )
+    seen = page.evaluate(script)
+    wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+    page.close()
     assert wide <= 0  # a wide graph scrolls in its own frame
     assert seen["scripts"] == 0
     for (left, top, right, bottom), lines in zip(seen["nodes"], seen["inside"], strict=True):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import shutil
 import weakref
 from pathlib import Path
 
@@ -58,7 +56,6 @@ def test_the_script_needs_no_network():
 
 # In a browser: the script on a page of its own, without Jupyter.
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SCRIPT = Path(__file__).parent.parent / "gradmagic" / "widgets" / "report.js"
 MOUNT = """async ({source, html, words, width}) => {
   const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
@@ -71,24 +68,15 @@ MOUNT = """async ({source, html, words, width}) => {
 
 
 @pytest.fixture(scope="module")
-def page():
+def page(chromium):
     """A page in Chromium."""
-    if CHROMIUM is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI has no Chromium")
-        pytest.skip("no Chromium is installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        yield page
-        browser.close()
-        assert errors == []
+    page = chromium.new_page(viewport={"width": 1200, "height": 900})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    yield page
+    page.close()
+    assert errors == []
 
 
 def mount(page, run, width=1000):
