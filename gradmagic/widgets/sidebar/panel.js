@@ -35,8 +35,8 @@ export class Panel {
     this.words = source.words;
     this.slider = table.findTrueSlider();
     this.position = table.sliders[this.slider].at;
-    /** @type {[number, number] | null} */
-    this.wanted = null; // a move that waits for tables: slider and value
+    /** @type {{slider: number, position: number} | null} */
+    this.wanted = null; // a move that waits for tables
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.settling = undefined;
     /** @type {Record<string, any>} */
@@ -94,10 +94,11 @@ export class Panel {
     this.#drawCurves();
     this.draw();
     if (!goesOn) this.#advise();
-    if (this.wanted) {
-      const [next, value] = this.wanted;
-      this.wanted = null;
-      this.move(next, table.findNearest(next, value));
+    const { wanted } = this;
+    this.wanted = null;
+    if (wanted) {
+      const value = before.sliders[wanted.slider].positions[wanted.position];
+      this.move(wanted.slider, table.findNearest(wanted.slider, value));
     }
   }
 
@@ -132,7 +133,7 @@ export class Panel {
       // tables from where the first slider has come are on their way: wait, but not for long
       if (!this.questions.open) this.#ask();
       if (this.questions.isPending()) {
-        this.wanted = [slider, table.sliders[slider].positions[position]];
+        this.wanted = { slider, position };
         return;
       }
     }
@@ -143,6 +144,12 @@ export class Panel {
     if (changed) this.#drawCurves();
     this.draw();
     this.#settle(table.sliders[slider].kind === "class" ? 0 : SETTLE);
+  }
+
+  /** @param {number} slider whose thumb is at this position, or about to go there */
+  #findThumb(slider) {
+    if (this.wanted?.slider === slider) return this.wanted.position;
+    return slider === this.slider ? this.position : this.table.sliders[slider].at;
   }
 
   /** @param {number} delay ms, after which new tables are asked for if the sliders rest */
@@ -341,8 +348,7 @@ export class Panel {
       event.stopPropagation(); // the window comes before the document
       if (focused instanceof HTMLInputElement && focused.type === "range") {
         const slider = Number(focused.dataset.slider);
-        const { count, at } = this.table.sliders[slider];
-        const to = moveThumb(event.key, slider === this.slider ? this.position : at, count);
+        const to = moveThumb(event.key, this.#findThumb(slider), this.table.sliders[slider].count);
         if (to === null) return;
         event.preventDefault();
         this.move(slider, to);
