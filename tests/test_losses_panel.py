@@ -119,7 +119,7 @@ def move_all(panel):
         slider, position = pick(tables)
         position = min(position, len(slider.positions) - 1)
         setting = move_slider(tables, slider, float(slider.positions[position]))
-        hands.append(take_in_hand(panel.comparison, setting, panel.listed))
+        hands.append(take_in_hand(panel.comparison, setting, panel.leads))
     return [hand.tables for hand in hands]
 
 

@@ -19,6 +19,7 @@ from gradmagic.core.sliders import (
     WRONG,
     choose_classes,
     compute_tables,
+    find_leads,
     find_peak,
     find_setting,
     move_slider,
@@ -38,7 +39,11 @@ def make_tables(comparison, sample=2, **changes):
     from dataclasses import replace
 
     setting = replace(find_setting(comparison, sample), **changes)
-    return compute_tables(comparison, setting, list_samples(comparison))
+    return compute_tables(comparison, setting, find_leads(comparison, list_samples(comparison)))
+
+
+def move(comparison, setting):
+    return compute_tables(comparison, setting, find_leads(comparison, (0,)))
 
 
 def closed_form(y, z):
@@ -171,19 +176,19 @@ def test_the_largest_pull_of_mse(classes):
 def test_moves_add_up(comparison):
     tables = make_tables(comparison)
     logits = comparison.logits[2].numpy()
-    tables = compute_tables(comparison, move_slider(tables, tables.sliders[0], 1.5))
-    tables = compute_tables(comparison, move_slider(tables, tables.sliders[4], 2.0))
+    tables = move(comparison, move_slider(tables, tables.sliders[0], 1.5))
+    tables = move(comparison, move_slider(tables, tables.sliders[4], 2.0))
     logits[0] = 1.5
     np.testing.assert_array_equal(tables.logits, logits * 2)
     assert tables.setting.confidence == 2
-    tables = compute_tables(comparison, move_slider(tables, tables.sliders[1], -1.0))
+    tables = move(comparison, move_slider(tables, tables.sliders[1], -1.0))
     logits = logits * 2
     logits[1] = -1
     np.testing.assert_array_equal(tables.logits, logits)
     assert tables.setting.confidence == 1
-    tables = compute_tables(comparison, move_slider(tables, tables.sliders[5], 0.1))
+    tables = move(comparison, move_slider(tables, tables.sliders[5], 0.1))
     np.testing.assert_allclose(tables.target, [0.025, 0.025, 0.025, 0.925], rtol=1e-6)
-    tables = compute_tables(comparison, move_slider(tables, tables.sliders[6], 1))
+    tables = move(comparison, move_slider(tables, tables.sliders[6], 1))
     assert tables.true_class == 1
     np.testing.assert_allclose(tables.target, [0.025, 0.925, 0.025, 0.025], rtol=1e-6)
     assert tables.moved
@@ -191,16 +196,16 @@ def test_moves_add_up(comparison):
 
 def test_confidence_0_can_be_left_again(comparison):
     tables = make_tables(comparison)
-    tables = compute_tables(comparison, move_slider(tables, tables.sliders[4], 0.0))
+    tables = move(comparison, move_slider(tables, tables.sliders[4], 0.0))
     assert not tables.logits.any()
-    tables = compute_tables(comparison, move_slider(tables, tables.sliders[4], 1.0))
+    tables = move(comparison, move_slider(tables, tables.sliders[4], 1.0))
     assert not tables.moved
 
 
 def test_the_data_s_own_class_is_no_move(tf):
     comparison = gradmagic.compare_losses([[0.7, 0.3]], [[1.0, 2.0]])
     tables = make_tables(comparison, 0)
-    back = compute_tables(comparison, move_slider(tables, tables.sliders[-1], 0))
+    back = move(comparison, move_slider(tables, tables.sliders[-1], 0))
     assert not back.moved
     np.testing.assert_array_equal(back.target, comparison.targets[0])
 

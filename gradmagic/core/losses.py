@@ -126,10 +126,8 @@ def compare_losses(
     logits = batch.compute_logits(batch.predictions)
     steady = steady_logits(batch.targets, logits)
     losses = take_losses(batch.targets, steady)
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(steady)
-        mse = tf.reduce_mean(tf.losses.MSE(batch.targets, tf.nn.softmax(steady)))
-        crossentropy = tf.reduce_mean(_take_crossentropy(batch.targets, steady))
+    mse, crossentropy = tf.reduce_mean(losses.mse), tf.reduce_mean(losses.crossentropy)
+    count = tf.cast(batch.targets.shape[0], steady.dtype)
     right = tf.argmax(steady, 1) == tf.argmax(batch.targets, 1)
     return LossComparison(
         mse=float(mse),
@@ -138,8 +136,8 @@ def compare_losses(
         accuracy=float(tf.reduce_mean(tf.cast(right, tf.float64))),
         per_sample_mse=losses.mse,
         per_sample_crossentropy=losses.crossentropy,
-        mse_gradient=tape.gradient(mse, steady),
-        crossentropy_gradient=tape.gradient(crossentropy, steady),
+        mse_gradient=losses.mse_gradient / count,  # (each sample's share of the mean)
+        crossentropy_gradient=losses.crossentropy_gradient / count,
         mse_pull=tf.norm(losses.mse_gradient, axis=1),
         crossentropy_pull=tf.norm(losses.crossentropy_gradient, axis=1),
         probabilities=losses.probabilities,
@@ -173,9 +171,8 @@ def _take_crossentropy(targets: Any, logits: Any) -> Any:
 def compute_figures(comparison: LossComparison) -> BatchFigures:
     """The batch means in the ways of the textbooks: they agree, but for rounding."""
     y, p = comparison.targets, comparison.probabilities
-    logits = steady_logits(y, comparison.logits)
     nats = {
-        "logits": tf.reduce_mean(_take_crossentropy(y, logits)),
+        "logits": tf.reduce_mean(comparison.per_sample_crossentropy),
         "probabilities": tf.reduce_mean(tf.losses.categorical_crossentropy(y, p)),
         "hand": tf.reduce_mean(-tf.reduce_sum(y * tf.math.log(p), axis=1)),
     }
@@ -186,7 +183,7 @@ def compute_figures(comparison: LossComparison) -> BatchFigures:
         mse={
             "mean": float(tf.reduce_mean((y - p) ** 2)),
             "norm": float(tf.norm(y - p) ** 2 / (y.shape[0] * y.shape[1])),
-            "keras": float(tf.reduce_mean(tf.losses.MSE(y, p))),
+            "keras": comparison.mse,
         },
         crossentropy={way: (float(value), float(value / bit)) for way, value in nats.items()},
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.losses import compute_figures, take_sample_sources
 from gradmagic.core.samples import choose_sample, list_samples
-from gradmagic.core.sliders import POSITIONS, compute_tables, find_setting
+from gradmagic.core.sliders import POSITIONS, compute_tables, find_leads, find_setting
 
 if TYPE_CHECKING:
     from gradmagic.core.losses import BatchFigures, LossComparison, LossSource
@@ -52,6 +52,8 @@ class LossPanel:
         Its means, in several ways.
     listed
         The samples that are listed.
+    leads
+        [listed]: by how much each one's true class leads, as a tensor.
     hand
         The sample that is looked at.
     """
@@ -60,6 +62,7 @@ class LossPanel:
     origin: Origin
     figures: BatchFigures
     listed: tuple[int, ...]
+    leads: Any
     hand: InHand
 
 
@@ -73,15 +76,16 @@ def make_panel(
     listed = list_samples(comparison)
     if sample is None or sample not in listed:
         sample = choose_sample(comparison, listed)
-    hand = take_in_hand(comparison, find_setting(comparison, sample), listed, most)
-    return LossPanel(comparison, origin, compute_figures(comparison), listed, hand)
+    leads = find_leads(comparison, listed)
+    hand = take_in_hand(comparison, find_setting(comparison, sample), leads, most)
+    return LossPanel(comparison, origin, compute_figures(comparison), listed, leads, hand)
 
 
 def take_in_hand(
-    comparison: LossComparison, setting: Setting, listed: tuple[int, ...], most: int = POSITIONS
+    comparison: LossComparison, setting: Setting, leads: Any, most: int = POSITIONS
 ) -> InHand:
     """A sample with its sliders where ``setting`` says."""
-    tables = compute_tables(comparison, setting, listed, most)
+    tables = compute_tables(comparison, setting, leads, most)
     if not comparison.sources:
         return InHand(tables)
     return InHand(tables, take_sample_sources(comparison, setting.sample))

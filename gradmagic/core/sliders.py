@@ -180,7 +180,7 @@ def choose_classes(comparison: LossComparison, sample: int) -> tuple[int, ...]:
 def compute_tables(
     comparison: LossComparison,
     setting: Setting,
-    samples: Sequence[int] = (),
+    leads: Any,
     most: int = POSITIONS,
 ) -> SliderTables:
     """Both losses and their gradients at every position of every slider.
@@ -191,8 +191,8 @@ def compute_tables(
         The batch.
     setting
         Which sample, and where its sliders stand.
-    samples
-        Those to find ``margins`` of.
+    leads
+        [samples]: those of the samples to find ``margins`` of, from :func:`find_leads`.
     most
         Positions of a slider at most; fewer where the classes are very many.
     """
@@ -238,7 +238,7 @@ def compute_tables(
         values=values,
         targets=last[:, list(shown)].astype(np.float32),
         scaled=rows[len(shown)].logits[:, list(shown)].astype(np.float32),
-        margins=_find_margins(comparison, logits, int(target.argmax()), samples),
+        margins=_find_margins(leads, logits, int(target.argmax())),
     )
 
 
@@ -272,26 +272,19 @@ def _measure_rows(
     logits: Any, targets: Any, directions: Any, shown: tuple[int, ...], peak: float
 ) -> np.ndarray:
     losses = take_losses(targets, logits)
-    ways = write_crossentropy(targets, logits)
-    true_class = tf.argmax(targets, 1)
-    pulls = [tf.norm(g, axis=1) for g in (losses.crossentropy_gradient, losses.mse_gradient)]
-    steep = [
-        tf.reduce_sum(g * directions, axis=1)
-        for g in (losses.crossentropy_gradient, losses.mse_gradient)
-    ]
-    per_class = [
-        tf.gather(one, shown, axis=1)
-        for one in (losses.probabilities, losses.crossentropy_gradient, losses.mse_gradient)
-    ]
+    ways = write_crossentropy(targets, logits, losses)
+    gradients = (losses.crossentropy_gradient, losses.mse_gradient)
+    pulls = [tf.norm(gradient, axis=1) for gradient in gradients]
+    per_class = [tf.gather(one, shown, axis=1) for one in (losses.probabilities, *gradients)]
     scalars = [
         losses.crossentropy,
         losses.mse,
         *pulls,
         pulls[0] / pulls[1],
-        *steep,
+        *(tf.reduce_sum(gradient * directions, axis=1) for gradient in gradients),
         *ways.probabilities,
         *ways.hand,
-        _find_state(logits, true_class, pulls[1], peak),
+        _find_state(logits, tf.argmax(targets, 1), pulls[1], peak),
     ]
     return tf.concat([*per_class, tf.stack(scalars, axis=1)], axis=1).numpy()
 
@@ -327,20 +320,25 @@ def _find_stretches(flags: np.ndarray, places: np.ndarray) -> tuple[tuple[float,
     return tuple((float(edges[a]), float(edges[b])) for a, b in changes.reshape(-1, 2))
 
 
-def _find_margins(
-    comparison: LossComparison, logits: np.ndarray, true_class: int, samples: Sequence[int]
-) -> np.ndarray:
-    if not len(samples):
-        return np.zeros(0, np.float32)
+def find_leads(comparison: LossComparison, samples: Sequence[int]) -> Any:
+    """By how much each sample's true class leads all others together, [samples].
+
+    Its logit less the log of the sum of exp of the others: crossentropy depends on it alone.
+    """
     rows = list(samples)
     targets = tf.gather(comparison.targets, rows)
-    given = steady_logits(targets, tf.gather(comparison.logits, rows))
-    own = tf.one_hot(tf.argmax(targets, 1), logits.size, on_value=True, off_value=False)
-    lead = tf.boolean_mask(given, own) - _sum_others(given, own)
-    others = tf.one_hot([true_class], logits.size, on_value=True, off_value=False)
-    return (lead + _sum_others(tf.constant(logits)[None], others)).numpy().astype(np.float32)
+    logits = steady_logits(targets, tf.gather(comparison.logits, rows))
+    true_class = tf.argmax(targets, 1)
+    own = tf.gather(logits, true_class, batch_dims=1)
+    return own - _sum_others(logits, true_class)
 
 
-def _sum_others(logits: Any, own: Any) -> Any:
-    """log of the sum of exp of all logits but a row's own."""
+def _find_margins(leads: Any, logits: np.ndarray, true_class: int) -> np.ndarray:
+    others = _sum_others(tf.constant(logits)[None], tf.constant([true_class]))
+    return (leads + others).numpy().astype(np.float32)
+
+
+def _sum_others(logits: Any, true_class: Any) -> Any:
+    """log of the sum of exp of all logits but the true class's, [rows]."""
+    own = tf.one_hot(true_class, logits.shape[1], on_value=True, off_value=False)
     return tf.reduce_logsumexp(tf.where(own, tf.constant(-np.inf, logits.dtype), logits), axis=1)

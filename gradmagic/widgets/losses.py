@@ -13,7 +13,7 @@ from gradmagic.core.panel import take_in_hand
 from gradmagic.core.sliders import find_setting, move_slider
 from gradmagic.render.losses.claims import list_words
 from gradmagic.render.losses.document import list_codes, list_hand_codes, render_live
-from gradmagic.render.losses.panel import render_sources_section
+from gradmagic.render.losses.panel import load_style, render_sources_section
 from gradmagic.render.losses.tables import describe_batch, pack_tables
 from gradmagic.widgets.bundle import join_modules
 from gradmagic.widgets.racing import Racer
@@ -48,6 +48,7 @@ class LossesWidget(View, anywidget.AnyWidget):
     """
 
     _esm = load_script()
+    _css = load_style()
     html = traitlets.Unicode().tag(sync=True)
     header = traitlets.Dict().tag(sync=True)
     block = traitlets.Bytes().tag(sync=True)
@@ -126,7 +127,7 @@ class LossesWidget(View, anywidget.AnyWidget):
         else:  # about a sample that is not in hand any more
             self.send({"kind": "ignored", "answer": question["number"]})
             return
-        self._show_hand(take_in_hand(comparison, setting, self.panel.listed), question["number"])
+        self._show_hand(take_in_hand(comparison, setting, self.panel.leads), question["number"])
 
     def _show_hand(self, hand: InHand, answer: int) -> None:
         from dataclasses import replace

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 from timing import HEADINGS, align, print_rows
 
-PARTS = ("ratios", "report", "loading", "memory")
+PARTS = ("ratios", "report", "loading", "memory", "latency")
 WIDTHS = (30, 13, 14, 6, 4, 0)
 
 
@@ -51,6 +51,8 @@ def _find_measure(part: str) -> object:
         from ratios import measure
     elif part == "report":
         from report import measure
+    elif part == "latency":
+        from latency import measure
     elif part == "loading":
         from processes import measure_loading as measure
     else:

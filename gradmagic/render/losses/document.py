@@ -57,9 +57,8 @@ def list_hand_codes(panel: LossPanel, tables: SliderTables) -> dict[str, str]:
 
 
 def render_live(panel: LossPanel, version: int) -> str:
-    """The panel for a widget, which gets its numbers beside it; each version is another text."""
-    style = tag("style", Html(load_style()))
-    return join(style, tag("div", render_panel(panel), data_version=version))
+    """The panel for a widget, which gets style and numbers beside it; each version is another."""
+    return tag("div", render_panel(panel), data_version=version)
 
 
 def render_saved(panel: LossPanel, script: str) -> str:
@@ -138,7 +137,7 @@ def _order_samples(panel: LossPanel) -> list[int]:
 def _pack_sample(panel: LossPanel, sample: int) -> dict[str, Any]:
     setting = find_setting(panel.comparison, sample)
     without_sources = replace(panel.comparison, sources=())
-    hand = take_in_hand(without_sources, setting, panel.listed, SAVED_POSITIONS)
+    hand = take_in_hand(without_sources, setting, panel.leads, SAVED_POSITIONS)
     header, block = pack_tables(hand.tables)
     header["codes"] = list_hand_codes(panel, hand.tables)
     return {"header": header, "block": encode_block(block)}
