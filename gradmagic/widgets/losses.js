@@ -52,6 +52,12 @@ function render({ model, el }) {
   let html = "";
   const readTable = () =>
     new Table(model.get("header"), readBlock(model.get("block")), model.get("batch").scalars);
+  const readSource = () => ({
+    batch: model.get("batch"),
+    words: model.get("words"),
+    codes: { ...model.get("codes"), ...model.get("header").codes },
+    ask: (/** @type {Record<string, any>} */ question) => model.send(question),
+  });
   const sayError = () => panel?.say(model.get("error"));
   const mount = () => {
     panel?.close();
@@ -63,17 +69,19 @@ function render({ model, el }) {
     place.innerHTML = html;
     const root = place.querySelector(".gm-losses");
     if (!(root instanceof HTMLElement)) return;
-    panel = new Panel(root, readTable(), {
-      batch: model.get("batch"),
-      words: model.get("words"),
-      codes: { ...model.get("codes"), ...model.get("header").codes },
-      ask: (question) => model.send(question),
-    });
+    panel = new Panel(root, readTable(), readSource());
     sayError();
     scroller.scrollTop = top;
   };
+  const renew = () => {
+    if (!panel || panel.source.batch.classes !== model.get("batch").classes) return void mount();
+    html = model.get("html");
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    panel.renew(fresh.content, readSource(), readTable());
+  };
   const onHeader = () => {
-    if (model.get("html") !== html) return void mount(); // other data
+    if (model.get("html") !== html) return void renew(); // other data
     if (!panel) return;
     const header = model.get("header");
     Object.assign(panel.source.codes, header.codes);

@@ -47,7 +47,7 @@ def render_panel(panel: LossPanel) -> Html:
             _render_section(
                 _("The whole batch, as given"),
                 "batch",
-                join(render_figures(panel), render_samples(panel)),
+                tag("div", render_figures(panel), render_samples(panel), data_k="batch"),
                 snippets.write_batch(panel),
             ),
             _render_section(

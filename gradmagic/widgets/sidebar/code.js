@@ -34,6 +34,17 @@ export class Code {
   }
 
   /**
+   * Takes the code of what does not move from another panel.
+   * @param {HTMLElement} fresh
+   */
+  renew(fresh) {
+    for (const key of ["batch", "sources"]) {
+      const pre = fresh.querySelector(`[data-k='code-${key}']`);
+      if (pre && this.codes[key]) put(this.codes[key], pre.textContent ?? "");
+    }
+  }
+
+  /**
    * Writes the code of what moves, where it is open.
    * @param {Record<string, string>} templates
    * @param {import("./tables.js").Table} table

@@ -32,12 +32,13 @@ export function listMarks(slider) {
 export class SliderCurves {
   /**
    * @param {HTMLElement} place
+   * @param {number} width px
    * @param {import("./tables.js").Table} table
    * @param {number} slider number of the slider
    * @param {Record<string, any>} batch
    * @param {Record<string, string>} words
    */
-  constructor(place, table, slider, batch, words) {
+  constructor(place, width, table, slider, batch, words) {
     this.table = table;
     this.slider = slider;
     const own = table.sliders[slider];
@@ -45,7 +46,7 @@ export class SliderCurves {
     const places = Array.from(own.positions, this.scale.toScreen);
     const range = /** @type {[number, number]} */ ([places[0], places[own.count - 1]]);
     const label = fillText(words[`axis_${own.kind}`], { number: String(own.number) });
-    const plot = new Plot(place, 406, range, label);
+    const plot = new Plot(place, width, 406, range, label);
     this.plot = plot;
     plot.svg.classList.add("gm-drag");
     /** @param {string} name */

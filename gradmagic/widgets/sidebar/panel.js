@@ -11,6 +11,7 @@ import { Sliders, moveThumb } from "./sliders.js";
 
 const SETTLE = 250; // ms without a movement, after which new tables are asked for
 const LONGEST_PULL = Math.SQRT2;
+const HIDDEN_WIDTH = 388; // of the plots, px, until the panel is seen
 
 /**
  * @typedef {object} Source where a panel's numbers and words come from
@@ -41,28 +42,62 @@ export class Panel {
     this.settling = undefined;
     /** @type {Record<string, any>} */
     this.parts = {};
-    for (const element of root.querySelectorAll("[data-k]")) {
-      this.parts[element.getAttribute("data-k") ?? ""] = element;
-    }
+    this.#findParts(root);
     this.listening = new AbortController();
     const { signal } = this.listening;
-    const { ask, batch, held } = source;
+    const { ask, held } = source;
     const { parts, words } = this;
     root.classList.add("gm-ready");
     root.classList.toggle("gm-live-kernel", Boolean(ask));
     this.questions = ask ? new Questions(ask, (late) => this.#sayLate(late)) : null;
-    this.list = new SampleList(parts.per, batch, words, held ?? null, (sample) => this.choose(sample), signal);
+    this.list = this.#makeList();
     this.sliders = new Sliders(
       parts, words, (slider, position) => this.move(slider, position),
       () => this.#settle(0), () => this.#goBack(), signal,
     );
     this.code = new Code(root, words, () => this.#writeCode(), signal);
-    this.race = new Race(parts, source.codes.race, words, ask ?? null, signal);
+    this.race = new Race(parts, source.codes, words, ask ?? null, signal);
     this.#addStepper();
     this.#listenToPlot();
     this.#listenToKeys();
     put(parts["others-back"], held ? fillText(words.others_back, { samples: held.join(", ") }) : "");
     this.showTable(table);
+  }
+
+  /**
+   * Shows another batch of as many classes: what was opened stays open.
+   * @param {HTMLElement} fresh its panel, from which the parts that do not move are taken
+   * @param {Source} source
+   * @param {import("./tables.js").Table} table
+   */
+  renew(fresh, source, table) {
+    Object.assign(this.source, { batch: source.batch });
+    Object.assign(this.source.codes, source.codes);
+    for (const key of ["batch", "sources"]) {
+      const part = fresh.querySelector(`[data-k='${key}']`);
+      this.parts[key].replaceChildren(...(part?.childNodes ?? []));
+    }
+    this.#findParts(this.parts.batch);
+    this.list = this.#makeList();
+    this.code.renew(fresh);
+    this.race.clear();
+    this.race.writeCode();
+    this.say("");
+    this.showTable(table);
+  }
+
+  /** @param {Element} within */
+  #findParts(within) {
+    for (const element of within.querySelectorAll("[data-k]")) {
+      this.parts[element.getAttribute("data-k") ?? ""] = element;
+    }
+  }
+
+  #makeList() {
+    const { parts, source, words } = this;
+    const choose = (/** @type {number} */ sample) => this.choose(sample);
+    const { signal } = this.listening;
+    return new SampleList(parts.per, source.batch, words, source.held ?? null, choose, signal);
   }
 
   close() {
@@ -282,8 +317,9 @@ export class Panel {
     put(parts["h-curve"], fillText(words[`along_${title}`], { number: String(number) }));
     const reason = kind !== "logit" ? kind : !own ? "other" : stuck.length ? "stuck" : "true";
     put(parts.reason, words[`reason_${reason}`]);
-    this.curves = new SliderCurves(parts.plot, table, slider, this.source.batch, words);
-    this.plotWidth = parts.plot.clientWidth;
+    this.plotWidth ||= parts.plot.clientWidth; // (the observer keeps it; asking takes a layout)
+    this.curves = new SliderCurves(
+      parts.plot, this.plotWidth || HIDDEN_WIDTH, table, slider, this.source.batch, words);
   }
 
   #advise() {
@@ -331,6 +367,7 @@ export class Panel {
     }
     this.observer = new ResizeObserver(() => {
       if (!plot.clientWidth || plot.clientWidth === this.plotWidth) return;
+      this.plotWidth = plot.clientWidth;
       this.#drawCurves();
       if (this.curves.slider === this.slider) this.curves.point(this.position);
       this.race.draw();

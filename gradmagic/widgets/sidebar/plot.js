@@ -87,12 +87,13 @@ export class Strip {
 export class Plot {
   /**
    * @param {HTMLElement} place
+   * @param {number} width px
    * @param {number} height
    * @param {[number, number]} range of the horizontal axis
    * @param {string} label
    */
-  constructor(place, height, range, label) {
-    this.outer = place.clientWidth || 388;
+  constructor(place, width, height, range, label) {
+    this.outer = width;
     this.width = this.outer - LEFT - RIGHT_EDGE;
     [this.low, this.high] = range;
     this.svg = makeShape("svg", { viewBox: `0 0 ${this.outer} ${height}`, role: "img", "aria-label": label });

@@ -9,14 +9,14 @@ const COLUMNS = 6; // loss, accuracy, pull: of crossentropy, then of MSE
 export class Race {
   /**
    * @param {Record<string, any>} parts of the panel, by name
-   * @param {string} template of the code
+   * @param {Record<string, string>} codes templates of the code
    * @param {Record<string, string>} words
    * @param {((question: Record<string, any>) => void) | null} ask
    * @param {AbortSignal} signal takes the listeners away
    */
-  constructor(parts, template, words, ask, signal) {
+  constructor(parts, codes, words, ask, signal) {
     this.parts = parts;
-    this.template = template;
+    this.codes = codes;
     this.words = words;
     /** @type {number[][]} */
     this.laps = [];
@@ -25,9 +25,9 @@ export class Race {
     if (!ask) return;
     parts["race-go"].addEventListener("click", () => ask(this.running ? { kind: "stop" } : this.#read()), { signal });
     for (const name of ["race-optimizer", "race-rate", "race-steps"]) {
-      parts[name].addEventListener("change", () => this.#writeCode(), { signal });
+      parts[name].addEventListener("change", () => this.writeCode(), { signal });
     }
-    this.#writeCode();
+    this.writeCode();
   }
 
   /** What the student has set. */
@@ -42,7 +42,7 @@ export class Race {
     };
   }
 
-  #writeCode() {
+  writeCode() {
     const { optimizer, learning_rate: rate, steps } = this.#read();
     /** @type {Record<string, string>} */
     const optimizers = {
@@ -53,7 +53,7 @@ export class Race {
       adam: `Adam(${rate})`,
     };
     const code = this.parts["code-race"].querySelector("code");
-    put(code, fillText(this.template, { steps, optimizer: optimizers[optimizer] }));
+    put(code, fillText(this.codes.race, { steps, optimizer: optimizers[optimizer] }));
   }
 
   /**
@@ -99,12 +99,23 @@ export class Race {
     }));
   }
 
+  /** Nothing has been run on this batch. */
+  clear() {
+    this.laps = [];
+    this.running = false;
+    put(this.parts["race-go"], this.words.race_start);
+    put(this.parts["race-status"], "");
+    this.parts["race-progress"].hidden = true;
+    this.parts["race-plot"].replaceChildren();
+  }
+
   /** Both losses, accuracy, and the size of the gradients, step by step. */
   draw() {
     const { laps, steps, words } = this;
     const last = laps.at(-1);
     if (!last) return;
-    const plot = new Plot(this.parts["race-plot"], 470, [0, Math.max(1, steps)], words.race_label);
+    const place = this.parts["race-plot"];
+    const plot = new Plot(place, place.clientWidth, 470, [0, Math.max(1, steps)], words.race_label);
     /** @param {number} i */
     const column = (i) => laps.map((lap) => lap[i]);
     /** @param {number[]} values */
