@@ -75,7 +75,7 @@ class Sidebar:
             details.locator("summary").click()
         code = details.locator("code").inner_text()
         rows = re.findall(r"tf\.constant\((\[\[.*?\]\])", code)
-        z, y = (np.array(ast.literal_eval(row), np.float32) for row in rows)
+        y, z = (np.array(ast.literal_eval(row), np.float32) for row in rows)
         return z, y
 
 
