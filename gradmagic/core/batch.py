@@ -41,7 +41,7 @@ class Batch:
         Whether targets, and whether predictions, were tensors that TensorFlow's losses take as
         they are (class numbers through ``tf.one_hot``).
     notes
-        Sentences that say how targets and predictions were read.
+        Two sentences, which say how targets and predictions were read.
     """
 
     targets: Any
@@ -49,7 +49,7 @@ class Batch:
     kind: Kind
     form: Form
     plain: tuple[bool, bool]
-    notes: tuple[str, ...]
+    notes: tuple[str, str]
 
     def compute_logits(self, predictions: Any) -> Any:
         """Logits [batch, classes] of predictions of the same form: a step that a tape can record.

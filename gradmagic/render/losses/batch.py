@@ -59,8 +59,8 @@ def render_figures(panel: LossPanel) -> Html:
 
 def list_notes(panel: LossPanel) -> list[str]:
     """How targets and predictions were found and read, in sentences."""
-    found = [panel.origin.found] if panel.origin.found else []
-    return [*found, *panel.comparison.batch.notes]
+    form, kind = panel.comparison.batch.notes
+    return [panel.origin.found, form] if panel.origin.found else [form, kind]
 
 
 def _agree(values: Iterable[float]) -> tuple[str, None, str]:

@@ -64,13 +64,16 @@ def _render_source(source: LossSource) -> Html:
         "div",
         tag(
             "p",
-            tag("code", shorten(source.name, 40)),
-            tag("span", shape, class_="gm-s"),
-            tag("span", format_entry(norms[0]), class_="gm-v gm-ce"),
-            tag("span", format_entry(norms[1]), class_="gm-v gm-mse"),
             tag(
-                "span", _("{times} times").format(times=times) if times else "", class_="gm-s gm-v"
+                "span",
+                tag("code", shorten(source.name, 40)),
+                " ",
+                tag("span", shape, class_="gm-s"),
+                class_="gm-source-name",
             ),
+            tag("span", format_entry(norms[0]), class_="gm-v gm-ce"),
+            tag("span", _("{times} times").format(times=times) if times else "", class_="gm-s"),
+            tag("span", format_entry(norms[1]), class_="gm-v gm-mse"),
             class_="gm-source-head",
         ),
         *rows,

@@ -68,6 +68,7 @@ export class SliderCurves {
     plot.drawLine(second, "mse", places, values.mse);
     plot.drawLine(third, "ce", places, values.crossentropy_pull);
     plot.drawLine(third, "mse", places, values.mse_pull);
+    if (slider === table.findTrueSlider()) this.#drawOthers(batch);
     const narrow = plot.outer < NARROW;
     plot.drawTitle(first, words.crossentropy_loss, "gm-ce");
     plot.drawTitle(second, words.mse_loss, "gm-mse");
@@ -82,7 +83,6 @@ export class SliderCurves {
     /** @type {[number, string][]} */
     const marks = listMarks(own).map(([value, text]) => [this.scale.toScreen(value), text]);
     plot.drawBottom(third, marks, label);
-    if (slider === table.findTrueSlider()) this.#drawOthers(batch);
     this.lines = this.strips.map((strip) => plot.add("line", { class: "gm-now", y1: strip.y, y2: strip.y + strip.height }));
     this.slopes = [plot.add("line", { class: "gm-slope" }), plot.add("line", { class: "gm-slope" })];
     this.points = [
