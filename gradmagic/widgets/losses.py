@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
+from gradmagic.core.errors import UserError
 from gradmagic.core.panel import take_in_hand
 from gradmagic.core.sliders import find_setting, move_slider
 from gradmagic.render.losses.claims import list_words
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gradmagic.core.panel import InHand, LossPanel
+    from gradmagic.core.sliders import Setting
 
 
 @functools.cache
@@ -76,7 +79,7 @@ class LossesWidget(View, anywidget.AnyWidget):
 
     def show_panel(self, panel: LossPanel) -> None:
         """Show another comparison, or the same one from other data."""
-        self._racer.stop()
+        self._racer.drop()
         self._version += 1
         self.panel = panel
         with self.hold_sync():
@@ -90,7 +93,7 @@ class LossesWidget(View, anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop what runs, and close it in the browser."""
-        self._racer.stop()
+        self._racer.drop()
         super().close()
 
     @staticmethod
@@ -118,20 +121,30 @@ class LossesWidget(View, anywidget.AnyWidget):
 
     def _answer(self, question: dict[str, Any]) -> None:
         """Tables for another sample, or from where a slider was moved to."""
-        tables, comparison = self.panel.hand.tables, self.panel.comparison
-        if question["kind"] == "sample" and question["sample"] in self.panel.listed:
-            setting = find_setting(comparison, question["sample"])
-        elif question["kind"] == "move" and question["sample"] == tables.setting.sample:
-            slider = tables.sliders[question["slider"]]
-            setting = move_slider(tables, slider, float(slider.positions[question["position"]]))
-        else:  # about a sample that is not in hand any more
-            self.send({"kind": "ignored", "answer": question["number"]})
-            return
-        self._show_hand(take_in_hand(comparison, setting, self.panel.leads), question["number"])
+        setting = self._find_setting(question)
+        if setting is not None:
+            try:
+                hand = take_in_hand(self.panel.comparison, setting, self.panel.leads)
+            except UserError as error:  # the tape that leads to the sources is gone
+                self.show_error(str(error))
+            else:
+                self._show_hand(hand, question["number"])
+                return
+        self.send({"kind": "ignored", "answer": question["number"]})
+
+    def _find_setting(self, question: dict[str, Any]) -> Setting | None:
+        """What is asked for; None where it is about what is not there any more."""
+        if question["version"] != self._version:
+            return None
+        if question["kind"] == "sample":
+            return find_setting(self.panel.comparison, int(question["sample"]))
+        tables = self.panel.hand.tables
+        if question["sample"] != tables.setting.sample:
+            return None
+        slider = tables.sliders[question["slider"]]
+        return move_slider(tables, slider, float(question["value"]))
 
     def _show_hand(self, hand: InHand, answer: int) -> None:
-        from dataclasses import replace
-
         self.panel = replace(self.panel, hand=hand)
         header, block = pack_tables(hand.tables)
         header |= {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradmagic.core.errors import UserError
+from gradmagic.core.i18n import _
 from gradmagic.core.race import RaceOptions, choose_start, run_race
 
 if TYPE_CHECKING:
@@ -31,51 +32,67 @@ class Racer:
 
     def __init__(self, send: Callable[..., None]) -> None:
         self._send = send
-        self._race: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._steps: Iterator[Laps] | None = None  # those that the browser is told of
 
     def start(self, panel: LossPanel, wish: dict[str, Any]) -> None:
         """Start one from the batch, or from the sample in hand as its sliders stand."""
-        self.stop()
+        self.drop()
         try:
-            options = RaceOptions(
-                float(wish["learning_rate"]), int(wish["steps"]), str(wish["optimizer"])
-            )
-            options.check()
-        except (TypeError, ValueError) as error:
+            options = _read_options(wish)
+        except UserError as error:
             self._send({"kind": "race", "error": str(error)})
             return
-        steps = run_race(*choose_start(panel, wish["start"]), options)
+        self._steps = run_race(*choose_start(panel, wish["start"]), options)
+        race = self._run(self._steps, options.steps)
         try:
-            loop = asyncio.get_running_loop()
+            self._task = asyncio.get_running_loop().create_task(race)
         except RuntimeError:  # no kernel's loop: to the end at once
-            asyncio.run(self._run(steps, options.steps))
-            return
-        self._race = loop.create_task(self._run(steps, options.steps))
+            asyncio.run(race)
 
     def stop(self) -> None:
-        """Stop after the step that runs."""
-        if self._race is not None:
-            self._race.cancel()
-            self._race = None
+        """Stop after the step that runs, and tell what there is."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def drop(self) -> None:
+        """Stop, and tell no more of it: other data are shown."""
+        self._steps = None
+        self.stop()
 
     async def _run(self, steps: Iterator[Laps], total: int) -> None:
-        sent, done, last = 0, False, 0.0
+        sent, last = 0, 0.0
         news: list[list[float]] = []
         try:
             for laps in steps:
                 news.append([*laps.crossentropy, *laps.mse])
                 if time.monotonic() - last > EVERY:
-                    self._tell(sent, news, total, done=False)
+                    self._tell(steps, sent, news, total, done=False)
                     sent, news, last = sent + len(news), [], time.monotonic()
                 await asyncio.sleep(0)
-            done = True
-        except UserError as error:
-            self._send({"kind": "race", "error": str(error)})
-            return
-        finally:
-            if done or sent:
-                self._tell(sent, news, total, done=True)
+        finally:  # at the end, or stopped
+            self._tell(steps, sent, news, total, done=True)
 
-    def _tell(self, sent: int, news: list[list[float]], total: int, *, done: bool) -> None:
+    def _tell(
+        self, steps: Iterator[Laps], sent: int, news: list[list[float]], total: int, *, done: bool
+    ) -> None:
+        if steps is not self._steps:
+            return
         laps = np.array(news, "<f4").tobytes()  # (JSON has no NaN)
         self._send({"kind": "race", "from": sent, "steps": total, "done": done}, [laps])
+
+
+def _read_options(wish: dict[str, Any]) -> RaceOptions:
+    """What the student has typed; UserError where it makes no sense."""
+    try:
+        rate = float(wish["learning_rate"])
+    except ValueError:
+        raise UserError(_("the learning rate must be a number above 0")) from None
+    try:
+        steps = int(wish["steps"])
+    except ValueError:
+        raise UserError(_("the number of steps must be a whole number")) from None
+    options = RaceOptions(rate, steps, str(wish["optimizer"]))
+    options.check()
+    return options

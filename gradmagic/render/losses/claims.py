@@ -138,6 +138,7 @@ def list_words() -> dict[str, str]:
         "axis_logit": _("logit of class {number}"),
         "axis_confidence": _("all logits times"),
         "axis_smoothing": _("share of the target that is smoothed"),
+        "curves_label": _("Both losses and the sizes of their gradients, by the {axis}"),
         "crossentropy_loss": _("crossentropy loss, nats"),
         "mse_loss": _("MSE loss"),
         "size": _("size of gradient, log scale"),
@@ -180,6 +181,6 @@ def list_words() -> dict[str, str]:
         "undock": _("Put it under the cell"),
         "at_side": _("The panel at the right shows the comparison that was run last."),
         "not_at_side": _("Another comparison is at the side now."),
-        "show_here": _("Show it here instead"),
+        "show_here": _("Show it here too"),
         "waiting": _("The kernel is busy: the other sliders stand at their last place."),
     }

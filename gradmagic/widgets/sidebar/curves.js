@@ -46,7 +46,7 @@ export class SliderCurves {
     const places = Array.from(own.positions, this.scale.toScreen);
     const range = /** @type {[number, number]} */ ([places[0], places[own.count - 1]]);
     const label = fillText(words[`axis_${own.kind}`], { number: String(own.number) });
-    const plot = new Plot(place, width, 406, range, label);
+    const plot = new Plot(place, width, 406, range, fillText(words.curves_label, { axis: label }));
     this.plot = plot;
     plot.svg.classList.add("gm-drag");
     /** @param {string} name */

@@ -196,8 +196,9 @@ export class Panel {
 
   #ask() {
     clearTimeout(this.settling);
-    const { sample } = this.table;
-    this.questions?.ask({ kind: "move", sample, slider: this.slider, position: this.position });
+    const { sample, version, sliders } = this.table;
+    const value = sliders[this.slider].positions[this.position];
+    this.questions?.ask({ kind: "move", version, sample, slider: this.slider, value });
   }
 
   /** @param {number} sample to take in hand */
@@ -205,7 +206,7 @@ export class Panel {
     clearTimeout(this.settling);
     this.wanted = null;
     if (this.questions) {
-      this.questions.ask({ kind: "sample", sample });
+      this.questions.ask({ kind: "sample", version: this.table.version, sample });
       this.list.mark(sample);
       return;
     }

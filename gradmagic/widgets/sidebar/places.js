@@ -3,6 +3,7 @@
 const DOCK = "gm-docked";
 const SIDE_WIDTH = 420;
 const SIDE_LEAST = 320;
+const SIDE_PATIENCE = 8000; // ms
 let widening = false; // a side panel was asked for, and is not there yet
 
 /** @param {string} text @param {string} button @param {() => void} act */
@@ -148,7 +149,11 @@ function choosePlace(model, el, mount) {
     setLeastWidth();
     model.send({ kind: "open", anew });
     el.replaceChildren(makeNote(words.at_side, words.show_here, showHere));
-    return () => {};
+    // where this JupyterLab lacks the extension for side panels, none comes
+    const patience = setTimeout(() => {
+      if (document.querySelector(own) === null) showHere();
+    }, SIDE_PATIENCE);
+    return () => clearTimeout(patience);
   }
   const main = findDockable();
   if (main) return dockBeside(main, words, el, mount, showHere);

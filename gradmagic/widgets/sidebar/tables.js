@@ -20,6 +20,7 @@ export class Table {
    * @param {string[]} scalars names of the columns after those of the classes
    */
   constructor(header, block, scalars) {
+    this.version = header.version; // of the batch
     this.sample = header.sample;
     this.moved = header.moved;
     /** @type {number[]} */
