@@ -239,9 +239,8 @@ def unload(shell: Any) -> None:
 def _follow_cell(_result: Any = None) -> None:
     """After each cell: nothing to do, and nothing imported, before a panel was opened."""
     sidebar = sys.modules.get("gradmagic.sidebar")
-    shell = get_ipython()
-    if sidebar is not None and shell is not None:
-        sidebar.follow_cells(shell.user_ns)
+    if sidebar is not None:
+        sidebar.follow_cells()
 
 
 def _or_default(given: Any, default: Any) -> Any:

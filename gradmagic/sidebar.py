@@ -47,17 +47,20 @@ class _Follower:
     def __init__(self, asked: Asked, widget: LossesWidget, names: Mapping[str, Any]) -> None:
         self.asked = asked
         self.widget = widget
+        self.names = names
         self.seen = _look_at(asked, names)
 
-    def follow(self, names: Mapping[str, Any]) -> None:
-        """Show the new numbers, where there are any."""
-        now = _look_at(self.asked, names)
+    def follow(self) -> None:
+        """Show the new numbers, where there are any and somebody sees them."""
+        if self.widget.is_hidden():
+            return
+        now = _look_at(self.asked, self.names)
         if len(now) == len(self.seen) and all(a is b for a, b in zip(now, self.seen, strict=True)):
             return
         self.seen = now
         try:
             sample = self.widget.panel.hand.tables.setting.sample
-            self.widget.show_panel(make_asked_panel(self.asked, names, sample))
+            self.widget.show_panel(make_asked_panel(self.asked, self.names, sample))
         except UserError as error:
             self.widget.show_error(_("This is the last comparison: {why}").format(why=error))
 
@@ -98,10 +101,17 @@ def show_comparison(comparison: LossComparison, shell: Any) -> None:
     _show_panel(make_plain_panel(comparison), shell, key=None, place="cell")
 
 
-def follow_cells(names: Mapping[str, Any]) -> None:
-    """Bring every open panel up to date, after a cell has run."""
+def follow_cells() -> None:
+    """Bring every panel that is seen up to date, after a cell has run."""
     for follower in list(_followers.values()):
-        follower.follow(names)
+        follower.follow()
+
+
+def _catch_up(widget: LossesWidget) -> None:
+    """Bring a panel up to date that is seen again."""
+    for follower in list(_followers.values()):
+        if follower.widget is widget:
+            follower.follow()
 
 
 def make_plain_panel(comparison: LossComparison) -> LossPanel:
@@ -213,7 +223,7 @@ def _show_panel(
     from gradmagic.widgets.losses import LossesWidget, load_script
 
     def make_widget() -> LossesWidget:
-        return LossesWidget(panel, _open_side, place=place, owner=OWNER)
+        return LossesWidget(panel, _open_side, _catch_up, place=place, owner=OWNER)
 
     html = render_saved(panel, load_script())
     widget = publish(html, render_losses_text(panel), make_widget, shell=shell, key=key)

@@ -188,6 +188,18 @@ def test_expressions_are_not_evaluated_after_every_cell(shell, outputs):
     assert shell.user_ns["calls"] == [1]
 
 
+def test_what_nobody_sees_is_not_computed_until_it_is_seen_again(shell, opened):
+    ask(opened, kind="shown")
+    ask(opened, kind="hidden")
+    before = opened.html
+    run(shell, "logits = logits * 2")
+    assert opened.html == before
+    ask(opened, kind="shown")
+    np.testing.assert_array_equal(opened.panel.comparison.logits, shell.user_ns["logits"])
+    run(shell, "logits = logits * 2")
+    np.testing.assert_array_equal(opened.panel.comparison.logits, shell.user_ns["logits"])
+
+
 def test_running_the_line_again_replaces_its_panel(shell, opened):
     run(shell, "%gradlosses y logits")
     assert find_widget() is not opened
@@ -263,7 +275,7 @@ def test_the_side_panel_is_opened_once_and_reused(shell, opened):
 
 def test_a_misspelt_keyword_is_an_error(opened):
     with pytest.raises(TypeError):
-        LossesWidget(opened.panel, print, place="side", owner="", plaec="side")
+        LossesWidget(opened.panel, print, print, place="side", owner="", plaec="side")
 
 
 def read_laps(message, buffers):

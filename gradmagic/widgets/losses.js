@@ -59,9 +59,14 @@ function render({ model, el }) {
     ask: (/** @type {Record<string, any>} */ question) => model.send(question),
   });
   const sayError = () => panel?.say(model.get("error"));
-  const mount = () => {
-    panel?.close();
+  const unmount = () => {
+    if (!panel) return;
+    panel.close();
     panel = null;
+    model.send({ kind: "hidden" });
+  };
+  const mount = () => {
+    unmount();
     html = model.get("html");
     if (!place) return;
     const scroller = place.closest(".gm-side, .gm-docked") ?? place;
@@ -70,6 +75,7 @@ function render({ model, el }) {
     const root = place.querySelector(".gm-losses");
     if (!(root instanceof HTMLElement)) return;
     panel = new Panel(root, readTable(), readSource());
+    model.send({ kind: "shown" });
     sayError();
     scroller.scrollTop = top;
   };
@@ -105,7 +111,7 @@ function render({ model, el }) {
     model.off("change:header", onHeader);
     model.off("change:error", sayError);
     model.off("msg:custom", onMessage);
-    panel?.close();
+    unmount();
     leave();
     el.replaceChildren();
   };

@@ -44,6 +44,8 @@ class LossesWidget(View, anywidget.AnyWidget):
     on_open
         Called where the page has side panels and wants this one there; with whether the page has
         none of this kernel open.
+    on_show
+        Called when it is seen again, after it was not: it may have missed something.
     place
         ``"side"``: at the side where the page has one; ``"cell"``: under the cell.
     owner
@@ -66,12 +68,15 @@ class LossesWidget(View, anywidget.AnyWidget):
         self,
         panel: LossPanel,
         on_open: Callable[[LossesWidget, bool], None],
+        on_show: Callable[[LossesWidget], None],
         *,
         place: str,
         owner: str,
     ) -> None:
         super().__init__(place=place, owner=owner, words=list_words(), **self._describe(panel))
         self._on_open = on_open
+        self._on_show = on_show
+        self._views: int | None = None  # panels on the page; None: it has not said yet
         self._racer = Racer(self.send)
         self._version = 0
         self.panel = panel
@@ -91,9 +96,15 @@ class LossesWidget(View, anywidget.AnyWidget):
         """Say above the panel why it does not follow the data any more; it keeps the last."""
         self.error = message
 
+    def is_hidden(self) -> bool:
+        """Whether the page has said that it shows no panel of this widget any more."""
+        return self._views == 0
+
     def close(self) -> None:
         """Stop what runs, and close it in the browser."""
-        self._racer.drop()
+        racer = getattr(self, "_racer", None)  # (one that could not be made is closed too)
+        if racer is not None:
+            racer.drop()
         super().close()
 
     @staticmethod
@@ -112,6 +123,13 @@ class LossesWidget(View, anywidget.AnyWidget):
         kind = content.get("kind")
         if kind == "open":
             self._on_open(self, bool(content.get("anew")))
+        elif kind == "shown":
+            again = self.is_hidden()
+            self._views = (self._views or 0) + 1
+            if again:
+                self._on_show(self)
+        elif kind == "hidden":
+            self._views = max(0, (self._views or 0) - 1)
         elif kind in ("sample", "move"):
             self._answer(content)
         elif kind == "race":

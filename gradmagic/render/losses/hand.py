@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 def render_hand(tables: SliderTables) -> Html:
     """Advice, legend, the classes, and places for what moves them all."""
-    key = name_state(int(tables.scalars["state"]), 1)
-    advice = list_advice()[
-        "right" if key in ("right", "unsure") else "stuck" if key == "stuck" else "wrong"
-    ]
+    advice = list_advice()
+    state = name_state(int(tables.scalars["state"]), 1)
+    words = advice.get(state, advice["wrong"])
     legend = tag(
         "div",
         tag("span", _("class")),
@@ -47,7 +46,7 @@ def render_hand(tables: SliderTables) -> Html:
             "logits. All of them count."
         ).format(shown=len(tables.shown), classes=tables.logits.size)
     return join(
-        tag("p", advice.format(number=tables.true_class), data_k="advice", class_="gm-cap"),
+        tag("p", words.format(number=tables.true_class), data_k="advice", class_="gm-cap"),
         legend,
         tag("div", *(_render_row(tables, i) for i in range(len(tables.shown))), data_k="rows"),
         tag("div", data_k="controls", class_="gm-controls"),

@@ -27,21 +27,29 @@ if TYPE_CHECKING:
 
 def render_panel(panel: LossPanel) -> Html:
     """The whole panel: one ``<section class="gm-losses">``."""
+    tables = panel.hand.tables
+
+    def fill(code: str) -> str:
+        return fill_snippet(code, tables)
+
     return tag(
         "section",
         tag(
             "div",
             render_top(panel),
             _render_section(
-                _("Move the logits"), "hand", render_hand(panel.hand.tables), _write_hand(panel)
+                _("Move the logits"),
+                "hand",
+                render_hand(tables),
+                fill(snippets.write_hand(panel, tables)),
             ),
             _render_section(
                 _("Along the logit of class {number}, the true class").format(
-                    number=panel.hand.tables.true_class
+                    number=tables.true_class
                 ),
                 "curve",
                 _render_curve(),
-                fill_snippet(_write_curve(panel), panel.hand.tables),
+                fill(snippets.write_curve(panel, tables, tables.sliders[0])),
             ),
             tag("div", render_sources_section(panel), data_k="sources"),
             _render_section(
@@ -53,8 +61,8 @@ def render_panel(panel: LossPanel) -> Html:
             _render_section(
                 _("Three ways to write crossentropy"),
                 "stability",
-                render_ways(panel.hand.tables),
-                fill_snippet(snippets.write_stability(panel, panel.hand.tables), panel.hand.tables),
+                render_ways(tables),
+                fill(snippets.write_stability(panel, tables)),
             ),
             _render_section(
                 _("Race: the same start, two losses"),
@@ -115,14 +123,6 @@ def _render_section(heading: str, key: str, body: object, code: str) -> Html:
         class_=f"gm-part gm-part-{key}",
         data_k=f"part-{key}",
     )
-
-
-def _write_curve(panel: LossPanel) -> str:
-    return snippets.write_curve(panel, panel.hand.tables, panel.hand.tables.sliders[0])
-
-
-def _write_hand(panel: LossPanel) -> str:
-    return fill_snippet(snippets.write_hand(panel, panel.hand.tables), panel.hand.tables)
 
 
 def _render_curve() -> Html:
