@@ -334,9 +334,17 @@ def test_the_packed_numbers_are_those_of_the_tables(panel):
     tables = panel.hand.tables
     header, block = pack_tables(tables)
     numbers = np.frombuffer(base64.b64decode(encode_block(block)), "<f4")
-    size = tables.values.size
-    np.testing.assert_array_equal(numbers[:size].reshape(tables.values.shape), tables.values)
-    np.testing.assert_array_equal(numbers[-len(tables.margins) :], tables.margins)
+    shown = list(tables.shown)
+    parts = [  # in the order in which tables.js takes them
+        tables.values,
+        tables.targets,
+        tables.target[shown],
+        tables.logits[shown],
+        *(slider.positions for slider in tables.sliders),
+        np.outer(tables.sliders[len(shown)].positions, tables.logits[shown]),
+        tables.margins,
+    ]
+    np.testing.assert_allclose(numbers, np.concatenate([np.ravel(p) for p in parts]), rtol=1e-6)
     assert header["rows"] == len(tables.values)
     json.dumps(header, allow_nan=False)
     json.dumps(describe_batch(panel), allow_nan=False)
