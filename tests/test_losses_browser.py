@@ -343,6 +343,25 @@ def test_opened_again_without_its_kernel_its_sliders_still_work(
     again.page.close()
 
 
+def test_opened_again_untrusted_it_still_tells_its_numbers(
+    opened: Page, server: Server, chromium: Any
+) -> None:
+    name = f"changed-{opened.name}"  # a changed file has no valid signature
+    text = (server.folder / opened.name).read_text("utf-8")
+    (server.folder / name).write_text(text.replace("logits = logits", "logits  = logits"), "utf-8")
+    opened.page.goto("about:blank")
+    server.stop_kernels()
+    again = Page(chromium, server.address(opened.app, name))
+    again.page.wait_for_timeout(4000)
+    seen = again.page.locator(".jp-Notebook >> visible=true").first.inner_text()
+    assert "Sample 2 is confidently wrong: crossentropy pulls 1.41" in seen
+    assert "clipped: gradient is exactly 0" in seen
+    assert "Race" not in seen  # nor any other part that needs the script
+    assert "Along the logit" not in seen
+    assert max(map(len, seen.split())) < 100  # no packed numbers
+    again.page.close()
+
+
 def test_the_saved_page_s_sliders_work(tf: Any, chromium: Any, tmp_path: Any) -> None:
     panel = make_panel(gradmagic.compare_losses(CLASSES, LOGITS), Origin("y", "logits"))
     (tmp_path / "losses.html").write_text(render_page(panel, load_script()), "utf-8")

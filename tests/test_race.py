@@ -9,6 +9,7 @@ import gradmagic
 from gradmagic.core.errors import UserError
 from gradmagic.core.panel import Origin, make_panel
 from gradmagic.core.race import OPTIMIZERS, RaceOptions, choose_start, run_race
+from gradmagic.render.losses.panel import render_panel
 
 Z = [[10.0, 0.0], [0.0, 8.0], [2.0, 1.0], [1.0, 5.0]]
 Y = [[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -101,3 +102,4 @@ def test_of_very_many_samples_the_listed_ones_run(tf):
     )
     targets, logits = choose_start(panel, "batch")
     assert targets.shape == logits.shape == [100, 10]
+    assert "Of the whole batch, the 100 listed samples run." in render_panel(panel)

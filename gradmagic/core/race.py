@@ -134,7 +134,13 @@ def choose_start(panel: LossPanel, start: str) -> tuple[Any, Any]:
         tables = panel.hand.tables
         return tf.constant(tables.target)[None], tf.constant(tables.logits)[None]
     targets, logits = panel.comparison.targets, panel.comparison.logits
-    if targets.shape[0] * targets.shape[1] > MOST_ENTRIES:
+    if is_sampled(panel):
         rows = list(panel.listed)
         return tf.gather(targets, rows), tf.gather(logits, rows)
     return targets, logits
+
+
+def is_sampled(panel: LossPanel) -> bool:
+    """Whether the batch is so large that only the listed samples run."""
+    samples, classes = panel.comparison.targets.shape
+    return bool(samples * classes > MOST_ENTRIES)

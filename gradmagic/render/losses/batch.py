@@ -58,9 +58,9 @@ def render_figures(panel: LossPanel) -> Html:
 
 
 def list_notes(panel: LossPanel) -> list[str]:
-    """How targets and predictions were found and read, in sentences."""
+    """How targets and predictions were read, in sentences."""
     form, kind = panel.comparison.batch.notes
-    return [panel.origin.found, form] if panel.origin.found else [form, kind]
+    return [form] if panel.origin.found else [form, kind]
 
 
 def _agree(values: Iterable[float]) -> tuple[str, None, str]:

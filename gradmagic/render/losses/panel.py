@@ -18,7 +18,7 @@ from gradmagic.render.losses.racing import fill_race, render_race
 from gradmagic.render.losses.sources import render_sources
 from gradmagic.render.losses.top import render_top
 from gradmagic.render.losses.ways import render_ways
-from gradmagic.render.markup import Html, join, squeeze_style, tag
+from gradmagic.render.markup import STYLED, Html, join, squeeze_style, tag
 
 if TYPE_CHECKING:
     from gradmagic.core.panel import LossPanel
@@ -67,7 +67,7 @@ def render_panel(panel: LossPanel) -> Html:
             _render_section(
                 _("Race: the same start, two losses"),
                 "race",
-                render_race(),
+                render_race(panel),
                 fill_race(snippets.write_race(panel)),
             ),
             class_="gm-in",
@@ -106,6 +106,8 @@ def render_sources_section(panel: LossPanel) -> Html | None:
 
 
 def _render_section(heading: str, key: str, body: object, code: str) -> Html:
+    # without script and style sheet (a notebook that is not trusted) these two are empty
+    hidden = STYLED if key in ("curve", "race") else None
     return tag(
         "div",
         tag("p", heading, class_="gm-h", role="heading", aria_level="3", data_k=f"h-{key}"),
@@ -122,6 +124,7 @@ def _render_section(heading: str, key: str, body: object, code: str) -> Html:
         body,
         class_=f"gm-part gm-part-{key}",
         data_k=f"part-{key}",
+        style=hidden,
     )
 
 

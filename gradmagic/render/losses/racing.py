@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gradmagic.core.i18n import _
-from gradmagic.core.race import MOST_STEPS, OPTIMIZERS, RaceOptions
+from gradmagic.core.race import MOST_STEPS, OPTIMIZERS, RaceOptions, is_sampled
 from gradmagic.render.markup import Html, join, tag
 
+if TYPE_CHECKING:
+    from gradmagic.core.panel import LossPanel
 
-def render_race() -> Html:
+
+def render_race(panel: LossPanel) -> Html:
     """The settings and a place for the curves; shown only where a kernel can run it."""
     default = RaceOptions()
     options = (
@@ -22,6 +27,8 @@ def render_race() -> Html:
         tag(
             "p",
             _("Each sample's logits go down their own loss. Only the loss differs."),
+            " ",
+            tag("span", _describe_sampling(panel), data_k="sampling"),
             class_="gm-cap",
         ),
         tag(
@@ -71,6 +78,13 @@ def render_race() -> Html:
         ),
         tag("div", class_="gm-plot", data_k="race-plot"),
     )
+
+
+def _describe_sampling(panel: LossPanel) -> str:
+    """Which samples run, where the batch is too large for all of them."""
+    if not is_sampled(panel):
+        return ""
+    return _("Of the whole batch, the {count} listed samples run.").format(count=len(panel.listed))
 
 
 def fill_race(code: str) -> str:

@@ -28,7 +28,8 @@ def render_losses_text(panel: LossPanel) -> str:
         _("s = {score}: {ways}").format(score=f"{score:g}", ways=_describe_ways(ways))
         for score, ways in zip(SCORES, compute_examples(), strict=True)
     ]
-    return "\n".join([*lines, "", *list_notes(panel)]) + "\n"
+    found = [panel.origin.found] if panel.origin.found else []
+    return "\n".join([*lines, "", *found, *list_notes(panel)]) + "\n"
 
 
 def _list_figures(panel: LossPanel) -> list[str]:

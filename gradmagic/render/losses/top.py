@@ -82,6 +82,7 @@ def render_top(panel: LossPanel) -> Html:
             _("Pull: the norm of the gradient of this sample's loss with respect to its logits."),
             class_="gm-s",
         ),
+        tag("p", panel.origin.found, class_="gm-s", data_k="found"),
     )
 
 

@@ -73,7 +73,7 @@ export class Panel {
   renew(fresh, source, table) {
     Object.assign(this.source, { batch: source.batch });
     Object.assign(this.source.codes, source.codes);
-    for (const key of ["batch", "sources"]) {
+    for (const key of ["batch", "sources", "found", "sampling"]) {
       const part = fresh.querySelector(`[data-k='${key}']`);
       this.parts[key].replaceChildren(...(part?.childNodes ?? []));
     }
