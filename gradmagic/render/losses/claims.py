@@ -158,6 +158,7 @@ def list_words() -> dict[str, str]:
         "race_label": _("Both losses, accuracy and pull, step by step"),
         "race_accuracy": _("accuracy"),
         "race_pull": _("mean pull, log scale"),
+        "race_pull_short": _("mean pull, log"),
         "race_start": _("Start"),
         "race_stop": _("Stop"),
         "race_running": _("step {step} of {steps}"),

@@ -1,7 +1,7 @@
 // The race: two descents from one start, drawn as the kernel runs them.
 import { fillTemplate, fillText, make, put } from "./elements.js";
 import { formatEntry, formatNumber } from "./numbers.js";
-import { FLOOR, Plot, Strip } from "./plot.js";
+import { FLOOR, NARROW, Plot, Strip } from "./plot.js";
 import { readBlock } from "./tables.js";
 
 const COLUMNS = 6; // loss, accuracy, pull: of crossentropy, then of MSE
@@ -130,7 +130,7 @@ export class Race {
     plot.drawTitle(first, words.crossentropy_loss, "gm-ce");
     plot.drawTitle(second, words.mse_loss, "gm-mse");
     plot.drawTitle(accuracy, words.race_accuracy, "gm-i");
-    plot.drawTitle(pull, words.race_pull, "gm-i");
+    plot.drawTitle(pull, plot.outer < NARROW ? words.race_pull_short : words.race_pull, "gm-i");
     const places = laps.map((_, i) => i);
     /** @type {[Strip, string, number][]} */
     const lines = [
