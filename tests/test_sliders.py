@@ -125,7 +125,10 @@ def test_the_data_are_a_position_of_every_slider(comparison):
         assert np.all(np.diff(own.positions) > 0)
 
 
-def test_confidence_reaches_the_clip_inf_and_nan_both_ways(comparison):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_confidence_reaches_the_clip_inf_and_nan_both_ways(tf, comparison, dtype):
+    logits = tf.cast(comparison.logits, dtype)
+    comparison = gradmagic.compare_losses([1, 2, 3, 0, 2], logits)
     for sample in range(5):
         tables = make_tables(comparison, sample)
         slider = tables.sliders[len(tables.shown)]

@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 SMOOTHINGS = 19  # from 0 to 0.9
-SATURATED = 128.0  # a lead of one logit at which float32 gives 0 for all other probabilities
+# a lead of one logit at which all other probabilities are 0
+SATURATED = 128.0
+DOUBLE_SATURATED = 800.0  # in float64
 RANGES = (12, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 SliderKind = Literal["logit", "confidence", "smoothing", "class"]
@@ -48,9 +50,11 @@ def move_logit(
 def move_confidence(
     direction: np.ndarray, target: np.ndarray, confidence: float, count: int
 ) -> Rows:
-    """Far enough both ways for float32 to give 0 for a probability, where the logits differ."""
-    spread = float(direction.max() - direction.min())
-    furthest = math.ceil(SATURATED / spread) if spread > SATURATED / 1e4 else 16
+    """Far enough both ways for the true class's probability to become 0, where logits differ."""
+    own = direction[target.argmax()]
+    spread = float(max(direction.max() - own, own - direction.min()))
+    lead = DOUBLE_SATURATED if direction.dtype == np.float64 else SATURATED
+    furthest = math.ceil(lead / spread) if spread > lead / 1e4 else 16
     root = math.sqrt(max(furthest, 4))
     steps = np.linspace(-root, root, count)  # squares: finer where little changes much
     places = _insert(np.sign(steps) * steps**2, 1.0, np.asarray(confidence, direction.dtype))

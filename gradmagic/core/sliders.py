@@ -265,7 +265,8 @@ def _measure(rows: Sequence[Rows], shown: tuple[int, ...], logits: np.ndarray) -
         part = slice(i, i + size)
         blocks = [tf.constant(block[part]) for block in (logits, targets, directions)]
         parts.append(_measure_rows(blocks[0], blocks[1], blocks[2], shown, peak))
-    return np.concatenate(parts).astype(np.float32)
+    with np.errstate(over="ignore"):  # a ratio of float64 may be too large for float32: inf
+        return np.concatenate(parts).astype(np.float32)
 
 
 def _measure_rows(
