@@ -198,7 +198,7 @@ class GradTapeMagics(Magics):
         targets, predictions = operands or (None, None)
         sources = tuple(join_brackets(given.sources))
         asked = sidebar.Asked(targets, predictions, given.from_logits, sources, given.inline)
-        sidebar.show_losses(asked, self.shell, _identify_cell(self.shell, "%gradlosses", line))
+        sidebar.show_losses(asked, self.shell, _identify_line(self.shell, line))
 
 
 def display(record: TapeRun | LossComparison) -> None:
@@ -281,9 +281,17 @@ def _place_cell(shell: Any, text: str) -> tuple[int, int]:
 
 def _identify_cell(shell: Any, line: str, text: str) -> str:
     """What stays the same when a cell is run again: the front-end's id of it, else its text."""
+    return _find_cell_id(shell) or hashlib.sha256(f"{line}\n{text}".encode()).hexdigest()
+
+
+def _identify_line(shell: Any, line: str) -> str:
+    """The same for a line magic, of which a cell may hold several."""
+    return f"%gradlosses {line} {_find_cell_id(shell)}"
+
+
+def _find_cell_id(shell: Any) -> str:
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    own = (parent.get("metadata") or {}).get("cellId")
-    return own or hashlib.sha256(f"{line}\n{text}".encode()).hexdigest()
+    return (parent.get("metadata") or {}).get("cellId") or ""
 
 
 def _complete(shell: Any, event: Any) -> list[str]:

@@ -48,13 +48,14 @@ class _Follower:
         self.asked = asked
         self.widget = widget
         self.names = names
-        self.seen = _look_at(asked, names)
+        self.roots = _list_roots(asked)
+        self.seen = self._look()
 
     def follow(self) -> None:
         """Show the new numbers, where there are any and somebody sees them."""
         if self.widget.is_hidden():
             return
-        now = _look_at(self.asked, self.names)
+        now = self._look()
         if len(now) == len(self.seen) and all(a is b for a, b in zip(now, self.seen, strict=True)):
             return
         self.seen = now
@@ -63,6 +64,14 @@ class _Follower:
             self.widget.show_panel(make_asked_panel(self.asked, self.names, sample))
         except UserError as error:
             self.widget.show_error(_("This is the last comparison: {why}").format(why=error))
+
+    def _look(self) -> list[Any]:
+        """What the numbers depend on: the objects that the expressions name, and the last run."""
+        try:
+            run = runs.last_run()
+        except LookupError:
+            run = None
+        return [run, *(self.names.get(root) for root in self.roots)]
 
 
 _followers: dict[str, _Follower] = {}
@@ -197,21 +206,11 @@ def _evaluate(text: str, names: Mapping[str, Any]) -> Any:
         ) from None
 
 
-def _look_at(asked: Asked, names: Mapping[str, Any]) -> list[Any]:
-    """What the numbers depend on: the objects that the expressions name, and the last run."""
-    texts = (asked.targets, asked.predictions, *asked.sources)
-    roots = {
-        node.id
-        for text in texts
-        if text is not None
-        for node in ast.walk(ast.parse(text, mode="eval"))
-        if isinstance(node, ast.Name)
-    }
-    try:
-        run = runs.last_run()
-    except LookupError:
-        run = None
-    return [run, *(names.get(root) for root in sorted(roots))]
+def _list_roots(asked: Asked) -> list[str]:
+    """The names in the expressions."""
+    texts = [t for t in (asked.targets, asked.predictions, *asked.sources) if t is not None]
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text, mode="eval"))]
+    return sorted({node.id for node in nodes if isinstance(node, ast.Name)})
 
 
 def _show_panel(

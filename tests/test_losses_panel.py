@@ -370,7 +370,9 @@ def test_a_saved_panel_is_small_whatever_it_holds(tf, samples, classes):
 def test_infinite_losses_can_be_saved(tf):
     comparison = gradmagic.compare_losses([0, 1], [[0.0, 1.0], [0.5, 0.5]])
     panel = make_panel(comparison, Origin("y", "z"))
-    assert "inf" in render_page(panel, load_script())
+    page = render_page(panel, load_script())
+    assert "<td>inf</td>" in page
+    assert json.loads(re.search(r'data-of="\w+">(.*?)</script>', page, re.DOTALL)[1])["tables"]
 
 
 def test_save_writes_a_page_or_text(tmp_path, panel):
@@ -391,5 +393,12 @@ def test_script_and_style_are_scoped_and_need_no_network():
         assert not selectors or ".gm-" in selectors, selectors
 
 
-def test_every_word_is_a_sentence_of_its_own():
-    assert all(isinstance(text, str) and text for text in list_words().values())
+def test_every_word_is_used_and_there():
+    script = load_script()
+    used = set(re.findall(r"words\.(\w+)", script))
+    composed = set(re.findall(r"words\[`(\w+_)\$\{", script))  # claim_, flaw_, along_, ...
+    kinds = {"logit", "confidence", "smoothing"}  # words[own.kind], words[key]
+    words = set(list_words())
+    assert used <= words
+    unused = words - used - kinds
+    assert {word for word in unused if not word.startswith(tuple(composed))} == set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,7 +55,6 @@ def test_the_script_needs_no_network():
 
 # In a browser: the script on a page of its own, without Jupyter.
 
-SCRIPT = Path(__file__).parent.parent / "gradmagic" / "widgets" / "report.js"
 MOUNT = """async ({source, html, words, width}) => {
   const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
   const module = await import(url);
@@ -83,8 +81,12 @@ def mount(page, run, width=1000):
     widget = ReportWidget(html="")
     words = widget.words
     widget.close()
-    source = SCRIPT.read_text("utf-8")
-    arguments = {"source": source, "html": render_html(run), "words": words, "width": width}
+    arguments = {
+        "source": ReportWidget._esm,
+        "html": render_html(run),
+        "words": words,
+        "width": width,
+    }
     page.evaluate(MOUNT, arguments)
 
 

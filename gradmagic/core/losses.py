@@ -102,25 +102,12 @@ def compare_losses(
     from_logits: bool | None = None,  # noqa: FBT001  (TensorFlow's own argument)
     sources: Mapping[str, Any] | Sequence[Any] | None = None,
 ) -> LossComparison:
-    """Compare MSE with crossentropy on the same targets and predictions.
-
-    Parameters
-    ----------
-    targets
-        Class numbers [batch], one-hot rows or soft labels [batch, classes].
-    predictions
-        Logits or probabilities [batch, classes]; one output [batch] or [batch, 1] for two classes.
-    from_logits
-        Whether the predictions are logits; None: told by their values.
-    sources
-        Tensors, variables or models, in a list or by name, which the last ``%%gradtape`` cell
-        watched while it made ``predictions``: the gradients with respect to them too.
+    """MSE and crossentropy of the same batch: see :func:`gradmagic.compare_losses`.
 
     Raises
     ------
-    gradmagic.core.errors.UserError
-        A ValueError: shapes that do not fit, labels out of range, NaN, rows that do not sum to 1, a
-        source that the predictions do not come from.
+    UserError
+        Targets, predictions and sources that do not fit.
     """
     batch = read_batch(targets, predictions, from_logits)
     logits = batch.compute_logits(batch.predictions)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 64  # per-sample losses that are kept
 
-_CROSSENTROPIES = ("SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits")
+CROSSENTROPIES = ("SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits")
 _FOLLOWED = frozenset(  # a mean or sum passes through these on its way to the target
     {"Identity", "Reshape", "Squeeze", "Cast", "DivNoNan", "RealDiv", "Mul", "Sum", "Mean"}
 )
@@ -85,7 +85,7 @@ def _find_classes(
     op = makers.get(number)
     while op is not None and op.type in ("Identity", "Reshape"):
         op = makers.get(op.inputs[0])
-    if op is None or op.type not in _CROSSENTROPIES:
+    if op is None or op.type not in CROSSENTROPIES:
         return None, None, None
     logits, labels = (recorder.seen[n].tensor for n in op.inputs[:2])
     if logits is None or labels is None or len(logits.shape) != 2:
@@ -107,7 +107,7 @@ def _counts_nats(recorder: Recorder, makers: dict[int, Op], number: int, depth: 
     def follow(slot: int) -> bool:
         return _counts_nats(recorder, makers, op.inputs[slot], depth - 1)
 
-    if op.type in (*_CROSSENTROPIES, "LogSoftmax"):
+    if op.type in (*CROSSENTROPIES, "LogSoftmax"):
         return True
     if op.type == "Log":
         value = recorder.seen[op.inputs[0]].tensor

@@ -9,13 +9,13 @@ import numpy as np
 
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
+from gradmagic.core.reduction import CROSSENTROPIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gradmagic.core.records import Graph, Node, Output, TapeRun
 
-_CROSSENTROPIES = ("SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits")
 _ACTIVATIONS = ("Softmax", "Sigmoid")
 _PARTNERS = ("Sub", "SquaredDifference", "Mul", "MulNoNan", "Xlogy")  # where targets meet outputs
 _PASSED = ("Log", "Maximum", "Minimum", "RealDiv", "Neg", "Sub", "Identity", "Reshape", "Cast")
@@ -94,7 +94,7 @@ class _Search:
 
     def look_at(self, node: Node) -> FoundLosses | None:
         """What this op compares, if it compares targets with predictions."""
-        if node.op in _CROSSENTROPIES:
+        if node.op in CROSSENTROPIES:
             return self._read_crossentropy(node)
         if node.op in _ACTIVATIONS:
             return self._read_activation(node)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradmagic.core import positions
-from gradmagic.core.batch import MASKED, steady_logits
+from gradmagic.core.batch import steady_logits
 from gradmagic.core.losses import take_losses
 from gradmagic.core.stability import write_crossentropy
 
@@ -244,9 +244,8 @@ def compute_tables(
 
 def _find_logits(comparison: LossComparison, sample: int) -> np.ndarray:
     """A sample's logits; -inf, from which nothing can be moved, becomes a very small number."""
-    logits = comparison.logits[sample].numpy()
-    lowest = logits.max() - np.asarray(MASKED, logits.dtype)
-    return np.where(np.isneginf(logits), lowest, logits)
+    logits = comparison.logits[sample]
+    return steady_logits(tf.zeros_like(logits), logits).numpy()
 
 
 def _measure(rows: Sequence[Rows], shown: tuple[int, ...], logits: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from gradmagic.core.losses import Losses
 
 SCORES = (10.0, 50.0, 100.0)  # logits [s, 0], true class 1: surely wrong, and ever more so
-CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
 
 
 class Written(NamedTuple):

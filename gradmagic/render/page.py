@@ -42,9 +42,14 @@ document.addEventListener("copy", event => {
 def render_page(run: TapeRun) -> str:
     """A complete HTML document with the report of ``run``: one file, no network, light and dark."""
     title = _("gradmagic report: {target}").format(target=name_target(run.target))
+    style, script = tag("style", Html(_STYLE)), tag("script", Html(_SCRIPT))
+    return write_document(title, f"{render_html(run)}\n{style}\n{script}")
+
+
+def write_document(title: str, body: str) -> str:
+    """A complete HTML document around a body."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n</head>\n<body>\n{render_html(run)}\n"
-        f"{tag('style', Html(_STYLE))}\n{tag('script', Html(_SCRIPT))}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_IMPORT = re.compile(r'^import \{[^}]*\} from "(\./[\w./]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[\w./]+)";\n', re.MULTILINE)
 
 
 def join_modules(script: Path) -> str:
-    """A module and all that it imports from its own folder or below, each once, as one module.
+    """A module and all that it imports by relative paths, each once, as one module.
 
     They share one scope: no two of them may use the same name at their top level.
     """
@@ -25,8 +25,8 @@ def join_modules(script: Path) -> str:
         seen.add(path)
         text = path.read_text("utf-8")
         for name in _IMPORT.findall(text):
-            add(path.parent / name)
+            add((path.parent / name).resolve())
         parts.append(_IMPORT.sub("", text))
 
-    add(script)
+    add(script.resolve())
     return "\n".join(parts)

@@ -87,10 +87,7 @@ class LossesWidget(View, anywidget.AnyWidget):
         self._racer.drop()
         self._version += 1
         self.panel = panel
-        with self.hold_sync():
-            for name, value in self._describe(panel, self._version).items():
-                setattr(self, name, value)
-            self.error = ""
+        self._set({**self._describe(panel, self._version), "error": ""})
 
     def show_error(self, message: str) -> None:
         """Say above the panel why it does not follow the data any more; it keeps the last."""
@@ -109,12 +106,9 @@ class LossesWidget(View, anywidget.AnyWidget):
 
     @staticmethod
     def _describe(panel: LossPanel, version: int = 0) -> dict[str, Any]:
-        header, block = pack_tables(panel.hand.tables)
-        header |= {"version": version, "codes": list_hand_codes(panel, panel.hand.tables)}
         return {
             "html": render_live(panel, version),
-            "header": header,
-            "block": block,
+            **_describe_hand(panel, version),
             "batch": describe_batch(panel),
             "codes": list_codes(panel),
         }
@@ -164,14 +158,21 @@ class LossesWidget(View, anywidget.AnyWidget):
 
     def _show_hand(self, hand: InHand, answer: int) -> None:
         self.panel = replace(self.panel, hand=hand)
-        header, block = pack_tables(hand.tables)
-        header |= {
-            "version": self._version,
-            "answer": answer,
-            "codes": list_hand_codes(self.panel, hand.tables),
-        }
+        state = _describe_hand(self.panel, self._version)
+        state["header"]["answer"] = answer
         if hand.sources:
-            header["sources"] = render_sources_section(self.panel)
+            state["header"]["sources"] = render_sources_section(self.panel)
+        self._set(state)
+
+    def _set(self, state: dict[str, Any]) -> None:
+        """All in one message: the browser looks at it when the last of it is there."""
         with self.hold_sync():
-            self.header = header
-            self.block = block
+            for name, value in state.items():
+                setattr(self, name, value)
+
+
+def _describe_hand(panel: LossPanel, version: int) -> dict[str, Any]:
+    """What is sent of the sample in hand."""
+    header, block = pack_tables(panel.hand.tables)
+    header |= {"version": version, "codes": list_hand_codes(panel, panel.hand.tables)}
+    return {"header": header, "block": block}

@@ -1,4 +1,5 @@
 // The live report: puts the static report's HTML on the page and makes tabs of its parts.
+import { copyPlainMinus, makeCopyButton } from "./copying.js";
 
 /** The parts of a report in the order of their tabs: the class of a part. */
 const PARTS = ["gm-gradients", "gm-loss", "gm-graph", "gm-code"];
@@ -23,14 +24,6 @@ export function moveTab(key, at, count) {
     default:
       return null;
   }
-}
-
-/**
- * Text as Python reads it: a hyphen for the true minus.
- * @param {string} text
- */
-export function plainMinus(text) {
-  return text.replaceAll("\u2212", "-");
 }
 
 /**
@@ -128,27 +121,8 @@ function addTabs(report, words, signal) {
 function addCopying(report, words, signal) {
   const listing = report.querySelector(".gm-py");
   if (!listing) return;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "gm-copy";
-  button.textContent = words.copy;
-  button.addEventListener("click", async () => {
-    const lines = [...listing.querySelectorAll("code")].map((line) => line.textContent);
-    try {
-      await navigator.clipboard.writeText(joinCode(lines));
-      button.textContent = words.copied;
-    } catch {
-      getSelection()?.selectAllChildren(listing); // no permission: selected, ready for Ctrl+C
-      button.textContent = words.selected;
-    }
-  }, { signal });
-  listing.after(button);
-  report.addEventListener("copy", (event) => {
-    const text = String(getSelection());
-    if (!event.clipboardData || !text.includes("\u2212")) return;
-    event.clipboardData.setData("text/plain", plainMinus(text));
-    event.preventDefault();
-  }, { signal });
+  const read = () => joinCode([...listing.querySelectorAll("code")].map((line) => line.textContent));
+  listing.after(makeCopyButton("gm-copy", listing, read, words, signal));
 }
 
 /** @param {{model: {get(name: string): any}, el: HTMLElement}} view */
@@ -160,6 +134,7 @@ function render({ model, el }) {
   if (report) {
     addTabs(report, model.get("words"), listening.signal);
     addCopying(report, model.get("words"), listening.signal);
+    copyPlainMinus(report, listening.signal);
   }
   return () => {
     listening.abort();

@@ -8,6 +8,7 @@ import anywidget
 import traitlets
 
 from gradmagic.core.i18n import _
+from gradmagic.widgets.bundle import join_modules
 from gradmagic.widgets.views import View
 
 
@@ -26,7 +27,7 @@ class ReportWidget(View, anywidget.AnyWidget):
         For a keyword that is no trait of the widget.
     """
 
-    _esm = Path(__file__).with_name("report.js").read_text("utf-8")
+    _esm = join_modules(Path(__file__).with_name("report.js"))
     html = traitlets.Unicode().tag(sync=True)
     words = traitlets.Dict(read_only=True).tag(sync=True)
 

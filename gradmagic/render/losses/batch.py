@@ -9,6 +9,7 @@ import numpy as np
 
 from gradmagic.core.i18n import _
 from gradmagic.core.samples import find_ratios
+from gradmagic.render.losses.bars import draw_bar
 from gradmagic.render.markup import Html, join, tag
 from gradmagic.render.numbers import format_entry, format_number, say_times
 
@@ -163,6 +164,4 @@ def _pick(tensor: object, listed: list[int]) -> np.ndarray:
 
 
 def _bar(loss: str, share: float) -> Html:
-    width = 100 * min(share, 1) if math.isfinite(share) else 100
-    bar = tag("i", class_=f"gm-bar gm-b-{loss}", style=f"width:{width:.1f}%")
-    return tag("td", tag("div", bar, class_="gm-track"), class_="gm-m")
+    return tag("td", tag("div", draw_bar(loss, share), class_="gm-track"), class_="gm-m")

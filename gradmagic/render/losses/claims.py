@@ -126,7 +126,6 @@ def list_words() -> dict[str, str]:
         "exactly": _("exactly 0"),
         "times_shorter": _("{times} times shorter"),
         "too_short": _(", too short to draw"),
-        "true": _("true"),
         "logit": _("Logit of class {number}"),
         "confidence": _("Confidence: all logits times"),
         "smoothing": _("Label smoothing"),
@@ -153,7 +152,9 @@ def list_words() -> dict[str, str]:
         "stuck_why": _("wrong, yet MSE's gradient is below 1 % of its maximum"),
         "threshold": _("1 % of MSE's maximum: {value}"),
         "threshold_short": _("1 % of maximum"),
-        "others": _("small marks: the other samples, by their lead"),
+        "others": _(
+            "Small marks: the other samples, where their own lead over all classes puts them."
+        ),
         "race_step": _("step"),
         "race_label": _("Both losses, accuracy and pull, step by step"),
         "race_accuracy": _("accuracy"),

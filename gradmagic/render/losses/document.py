@@ -14,7 +14,8 @@ from gradmagic.render.losses import snippets
 from gradmagic.render.losses.claims import list_words
 from gradmagic.render.losses.panel import load_style, render_panel
 from gradmagic.render.losses.tables import describe_batch, encode_block, pack_tables
-from gradmagic.render.markup import Html, escape, join, squeeze_script, tag
+from gradmagic.render.markup import Html, join, squeeze_script, tag
+from gradmagic.render.page import write_document
 
 if TYPE_CHECKING:
     from gradmagic.core.panel import LossPanel
@@ -94,12 +95,7 @@ def render_saved(panel: LossPanel, script: str) -> str:
 def render_page(panel: LossPanel, script: str) -> str:
     """A complete HTML document with the panel: one file, no network, light and dark."""
     title = _("gradmagic: MSE against crossentropy")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n</head>\n<body>\n{render_saved(panel, script)}\n"
-        f"{tag('style', Html(_STYLE))}\n</body>\n</html>\n"
-    )
+    return write_document(title, f"{render_saved(panel, script)}\n{tag('style', Html(_STYLE))}")
 
 
 def _fit_data(panel: LossPanel, room: int) -> str:

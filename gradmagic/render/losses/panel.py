@@ -133,4 +133,5 @@ def _render_curve() -> Html:
     return join(
         tag("p", list_reasons()["true"], class_="gm-cap", data_k="reason"),
         tag("div", class_="gm-plot", data_k="plot"),
+        tag("p", class_="gm-s", data_k="others"),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradmagic.core.i18n import _
 from gradmagic.core.summary import format_index
+from gradmagic.render.losses.bars import draw_slope
 from gradmagic.render.markup import Html, join, shorten, tag
 from gradmagic.render.numbers import format_entry, say_times
 
@@ -83,11 +83,7 @@ def _render_source(source: LossSource) -> Html:
 
 
 def _draw_pair(loss: str, value: float, scale: float) -> tuple[Html, Html]:
-    share = value / scale
-    width = 50 * min(abs(share), 1) if math.isfinite(share) and abs(share) > 0.003 else 0
-    side = "right:50%;left:auto" if value < 0 else "left:50%;right:auto"
-    bar = tag("i", class_=f"gm-bar gm-b-{loss}", style=f"width:{width:.2f}%;{side}")
     return (
-        tag("div", bar, class_="gm-gb"),
+        tag("div", draw_slope(loss, value / scale), class_="gm-gb"),
         tag("span", format_entry(value), class_=f"gm-v gm-{loss}"),
     )

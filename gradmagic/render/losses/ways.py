@@ -9,7 +9,7 @@ from gradmagic.core.i18n import _
 from gradmagic.core.stability import SCORES, compute_examples
 from gradmagic.render.losses.claims import list_flaws, name_flaw
 from gradmagic.render.markup import Html, join, tag
-from gradmagic.render.numbers import MINUS, format_number
+from gradmagic.render.numbers import format_number
 
 if TYPE_CHECKING:
     from gradmagic.core.sliders import SliderTables
@@ -66,7 +66,7 @@ def render_ways(tables: SliderTables) -> Html:
 
 def _render_way(value: float, gradient: float, stable: float, **attributes: object) -> Html:
     flaw = name_flaw(value, gradient, stable)
-    written = format_number(value, 7) if math.isfinite(value) else str(value).replace("-", MINUS)
+    written = format_number(value, 7)
     if flaw is None:
         below = tag("div", format_number(gradient, 5))
     else:

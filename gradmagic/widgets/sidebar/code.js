@@ -1,4 +1,5 @@
 // The code behind each part: copied by a button, and written anew as the sliders move.
+import { makeCopyButton } from "../copying.js";
 import { fillText, make, put } from "./elements.js";
 
 /** @param {ArrayLike<number>} row float32, with as many digits as bring it back */
@@ -17,18 +18,9 @@ export class Code {
     for (const pre of root.querySelectorAll("pre")) {
       const code = make("code", {}, pre.textContent ?? "");
       this.codes[(pre.getAttribute("data-k") ?? "").replace("code-", "")] = code;
-      const button = make("button", { type: "button", class: "gm-link gm-copy" }, words.copy);
-      button.addEventListener("click", async () => {
-        try {
-          await navigator.clipboard.writeText(code.textContent ?? "");
-          put(button, words.copied);
-        } catch {
-          getSelection()?.selectAllChildren(code); // no permission: selected, ready for Ctrl+C
-          put(button, words.selected);
-        }
-      }, { signal });
       pre.replaceChildren(code);
-      pre.before(button);
+      const read = () => code.textContent ?? "";
+      pre.before(makeCopyButton("gm-link gm-copy", code, read, words, signal));
       pre.closest("details")?.addEventListener("toggle", onOpen, { signal });
     }
   }
@@ -52,6 +44,7 @@ export class Code {
    * @param {number} position
    */
   write(templates, table, slider, position) {
+    if (!["hand", "curve", "stability"].some((key) => this.#isOpen(key))) return;
     const { kind, number, at } = table.sliders[slider];
     const here = {
       logits: writeRow(table.findLogits(slider, position)),
@@ -74,7 +67,11 @@ export class Code {
 
   /** @param {string} key @param {string} template @param {Record<string, string>} parts */
   #put(key, template, parts) {
-    const code = this.codes[key];
-    if (code?.closest("details")?.open) put(code, fillText(template, parts));
+    if (this.#isOpen(key)) put(this.codes[key], fillText(template, parts));
+  }
+
+  /** @param {string} key */
+  #isOpen(key) {
+    return Boolean(this.codes[key]?.closest("details")?.open);
   }
 }

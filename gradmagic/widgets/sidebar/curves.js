@@ -226,7 +226,6 @@ export class SliderCurves {
   #drawSlope(i, strip, x, y, slope, at) {
     const line = this.slopes[i];
     const hidden = !Number.isFinite(slope);
-    line.toggleAttribute("hidden", hidden);
     line.setAttribute("visibility", hidden ? "hidden" : "visible");
     if (hidden) return;
     // of the picture: by the slider's place on the screen, whose scale confidence stretches

@@ -1,6 +1,6 @@
 // Small pieces of the page, and sentences with places in them.
 
-const TOO_SHORT = 0.003; // share of a track below which a bar is not drawn
+export const TOO_SHORT = 0.003; // share of a track below which a bar is not drawn
 
 /**
  * @param {string} name

@@ -1,16 +1,15 @@
 // The panel on the page: where its sliders stand, and what is drawn for that.
-import { nameFlaw, nameState } from "./claims.js";
+import { copyPlainMinus } from "../copying.js";
+import { drawClaim, drawWays, nameState } from "./claims.js";
 import { Code } from "./code.js";
 import { SliderCurves } from "./curves.js";
-import { fillTemplate, fillText, isTooShort, make, put, setBar } from "./elements.js";
-import { formatEntry, formatNumber, sayNumber, sayTimes } from "./numbers.js";
+import { fillText, make, put } from "./elements.js";
 import { Questions } from "./questions.js";
 import { Race } from "./race.js";
 import { SampleList } from "./samples.js";
 import { Sliders, moveThumb } from "./sliders.js";
 
 const SETTLE = 250; // ms without a movement, after which new tables are asked for
-const LONGEST_PULL = Math.SQRT2;
 const HIDDEN_WIDTH = 388; // of the plots, px, until the panel is seen
 
 /**
@@ -60,6 +59,7 @@ export class Panel {
     this.#addStepper();
     this.#listenToPlot();
     this.#listenToKeys();
+    copyPlainMinus(root, signal);
     put(parts["others-back"], held ? fillText(words.others_back, { samples: held.join(", ") }) : "");
     this.showTable(table);
   }
@@ -232,75 +232,11 @@ export class Panel {
   draw() {
     const { table, slider, position } = this;
     const moved = table.moved || position !== table.sliders[slider].at;
-    this.#drawClaim(moved);
+    drawClaim(this.parts, this.words, table, slider, position, moved);
     this.sliders.draw(slider, position, moved);
     if (this.curves.slider === slider) this.curves.point(position);
-    this.#drawWays();
+    drawWays(this.parts, this.words, table, slider, position);
     this.#writeCode();
-  }
-
-  /** @param {string} name */
-  #find(name) {
-    return this.table.find(this.slider, this.position, name);
-  }
-
-  /** What the true class has where the slider stands. */
-  #findTrue() {
-    const trueClass = this.table.findTrueClass(this.slider, this.position);
-    return this.table.findClass(this.slider, this.position, this.table.shown.indexOf(trueClass));
-  }
-
-  /** @param {boolean} moved */
-  #drawClaim(moved) {
-    const { table, words, parts } = this;
-    const crossentropy = this.#find("crossentropy_pull");
-    const mse = this.#find("mse_pull");
-    const { sample } = table;
-    put(parts.which, fillText(moved ? words.sample_moved : words.sample, { sample }));
-    /** @param {string} text @param {string} class_ */
-    const colour = (text, class_) => make("span", { class: class_ }, text);
-    /** @param {number} value */
-    const say = (value) => (value === 0 ? words.exactly : sayNumber(value));
-    const claim = words[`claim_${nameState(this.#find("state"), this.#findTrue().probability)}`];
-    parts.claim.replaceChildren(...fillTemplate(claim, {
-      sample: String(sample),
-      crossentropy: colour(words.crossentropy, "gm-ce"),
-      mse: colour(words.mse, "gm-mse"),
-      crossentropy_pull: colour(say(crossentropy), "gm-ce gm-n"),
-      mse_pull: colour(say(mse), "gm-mse gm-n"),
-    }));
-    setBar(parts["pull-ce"], crossentropy / LONGEST_PULL);
-    setBar(parts["pull-mse"], mse / LONGEST_PULL);
-    put(parts["pull-ce-v"], formatEntry(crossentropy));
-    put(parts["pull-mse-v"], formatEntry(mse));
-    const ratio = this.#find("ratio");
-    const times = ratio >= 1 ? sayTimes(ratio) : "";
-    const note = times ? fillText(words.times_shorter, { times }) : "";
-    put(parts.ratio, mse === 0 ? words.exactly : note);
-    put(parts.short, isTooShort(mse / LONGEST_PULL) ? words.too_short : "");
-    parts.note.style.left = `calc(${(100 * mse) / LONGEST_PULL}% + 8px)`;
-  }
-
-  #drawWays() {
-    const { words } = this;
-    const stable = this.#findTrue().crossentropy;
-    const ways = [
-      [this.#find("probabilities"), this.#find("probabilities_gradient")],
-      [this.#find("hand"), this.#find("hand_gradient")],
-      [this.#find("crossentropy"), stable],
-    ];
-    ways.forEach(([value, gradient], i) => {
-      const cell = this.parts[`way-${i}`];
-      const flaw = nameFlaw(value, gradient, stable);
-      const slope = formatNumber(gradient, 5);
-      const written = formatNumber(value, 7);
-      const below = flaw ? fillText(words[`flaw_${flaw}`], { gradient: slope }) : slope;
-      if (cell.textContent === written + below) return;
-      cell.replaceChildren(
-        Number.isFinite(value) ? written : make("b", {}, written),
-        make("div", flaw ? { class: "gm-flaw" } : {}, below),
-      );
-    });
   }
 
   #writeCode() {
@@ -318,13 +254,14 @@ export class Panel {
     put(parts["h-curve"], fillText(words[`along_${title}`], { number: String(number) }));
     const reason = kind !== "logit" ? kind : !own ? "other" : stuck.length ? "stuck" : "true";
     put(parts.reason, words[`reason_${reason}`]);
+    put(parts.others, own && table.margins.length > 1 ? words.others : "");
     this.plotWidth ||= parts.plot.clientWidth; // (the observer keeps it; asking takes a layout)
     this.curves = new SliderCurves(
       parts.plot, this.plotWidth || HIDDEN_WIDTH, table, slider, this.source.batch, words);
   }
 
   #advise() {
-    const state = nameState(this.#find("state"), 1);
+    const state = nameState(this.table.find(this.slider, this.position, "state"), 1);
     const key = state === "undecided" ? "wrong" : state;
     put(this.parts.advice, fillText(this.words[`advice_${key}`], { number: this.table.trueClass }));
   }

@@ -1,9 +1,7 @@
 // The elements that move a sample: one slider a class, confidence, smoothing, the true class.
 import { listMarks, makeScale } from "./curves.js";
-import { fillText, make, put, setSlope } from "./elements.js";
+import { TOO_SHORT, fillText, make, put, setBar, setSlope } from "./elements.js";
 import { formatEntry, formatPlace } from "./numbers.js";
-
-const TOO_FAINT = 0.003; // share of a track below which a probability is not drawn
 
 export class Sliders {
   /**
@@ -152,9 +150,9 @@ export class Sliders {
     const trueClass = table.findTrueClass(slider, position);
     this.rows.forEach((row, i) => {
       const { probability, crossentropy, mse } = table.findClass(slider, position, i);
-      row.p.style.width = `${probability < TOO_FAINT ? 0 : 100 * probability}%`;
+      setBar(row.p, probability);
       put(row.pv, formatEntry(probability));
-      row.t.hidden = target[i] < TOO_FAINT;
+      row.t.hidden = target[i] < TOO_SHORT;
       row.t.style.width = `${100 * target[i]}%`;
       setSlope(row.bc, crossentropy);
       setSlope(row.bm, mse);
