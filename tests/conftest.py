@@ -31,6 +31,12 @@ OPTIONS = {
     "graph": lambda value: "" if value else "--no-graph",
 }
 
+LESSON = """
+logits = x @ w + b
+prob = tf.nn.softmax(logits)
+loss = tf.reduce_mean(tf.losses.MSE(y, prob))
+"""
+
 
 @pytest.fixture(scope="session")
 def tf() -> Any:
@@ -115,3 +121,20 @@ def _find_chromium() -> str:
             pytest.fail("no Chromium on this machine: install Debian's package chromium")
         pytest.skip("no Chromium on this machine")
     return path
+
+
+@pytest.fixture
+def ran(tf: Any) -> dict[str, Any]:
+    """The lesson's model, and the names that its cell has left."""
+    import gradmagic
+
+    tf.random.set_seed(2)
+    names = {
+        "tf": tf,
+        "x": tf.random.normal([2, 4]),
+        "w": tf.random.normal([4, 3]),
+        "b": tf.zeros([3]),
+        "y": tf.one_hot([2, 0], 3),
+    }
+    gradmagic.gradtape(LESSON, "w", "b", names=names)
+    return names

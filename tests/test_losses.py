@@ -278,27 +278,6 @@ def test_nothing_random_is_drawn(tf):
 
 # Sources: through the tape of the last cell.
 
-CELL = """
-logits = x @ w + b
-prob = tf.nn.softmax(logits)
-loss = tf.reduce_mean(tf.losses.MSE(y, prob))
-"""
-
-
-@pytest.fixture
-def ran(tf):
-    """The lesson's model, run under the magic."""
-    tf.random.set_seed(2)
-    names = {
-        "tf": tf,
-        "x": tf.random.normal([2, 4]),
-        "w": tf.random.normal([4, 3]),
-        "b": tf.zeros([3]),
-        "y": tf.one_hot([2, 0], 3),
-    }
-    gradmagic.gradtape(CELL, "w", "b", names=names)
-    return names
-
 
 def write_by_hand(tf, names, sample=None):
     """Gradients of both losses with respect to w and b, by the plain with-block."""

@@ -176,25 +176,11 @@ def test_the_curves_code_gives_the_curves(names, targets, predictions):
             np.testing.assert_allclose(column, curve, atol=0.02 * max(1, np.abs(column).max()))
 
 
-def test_the_sources_code_gives_their_gradients(tf):
-    tf.random.set_seed(2)
-    names = {
-        "tf": tf,
-        "x": tf.random.normal([2, 4]),
-        "w": tf.random.normal([4, 3]),
-        "b": tf.zeros([3]),
-        "y": tf.one_hot([2, 0], 3),
-    }
-    gradmagic.gradtape(
-        "logits = x @ w + b\nprob = tf.nn.softmax(logits)\nloss = tf.reduce_mean(tf.losses.MSE(y, prob))",
-        "w",
-        "b",
-        names=names,
-    )
+def test_the_sources_code_gives_their_gradients(ran):
     for predictions in ("logits", "prob"):
         asked = sidebar.Asked("y", predictions, sources=("w", "b"))
-        panel = sidebar.make_asked_panel(asked, names, 1)
-        found = run_code(snippets.write_sources(panel), names)
+        panel = sidebar.make_asked_panel(asked, ran, 1)
+        found = run_code(snippets.write_sources(panel), ran)
         for i, source in enumerate(panel.hand.sources):
             np.testing.assert_allclose(found[0][i], source.crossentropy_gradient, atol=1e-6)
             np.testing.assert_allclose(found[1][i], source.mse_gradient, atol=1e-6)

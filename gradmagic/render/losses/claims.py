@@ -152,9 +152,7 @@ def list_words() -> dict[str, str]:
         "stuck_why": _("wrong, yet MSE's gradient is below 1 % of its maximum"),
         "threshold": _("1 % of MSE's maximum: {value}"),
         "threshold_short": _("1 % of maximum"),
-        "others": _(
-            "Small marks: the other samples, where their own lead over all classes puts them."
-        ),
+        "others": _("Small marks: the other samples, by their lead over the other classes."),
         "race_step": _("step"),
         "race_label": _("Both losses, accuracy and pull, step by step"),
         "race_accuracy": _("accuracy"),
