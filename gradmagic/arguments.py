@@ -8,14 +8,24 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import MagicArgumentParser, parse_argstring
+from IPython.core.magic_arguments import (
+    MagicArgumentParser,
+    MagicHelpFormatter,
+    parse_argstring,
+)
 
 from gradmagic.core.errors import UserError
-from gradmagic.core.i18n import _
+from gradmagic.core.i18n import N_, _
+from gradmagic.render.lettering import wrap_text
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from IPython.core.magic import Magics
+
+_ARGUMENTS, _OPTIONS = N_("arguments"), N_("options")
+_originals: dict[tuple[Any, str], str] = {}  # the English of what was translated
 
 
 def parse_line(name: str, magic: Any, line: str) -> argparse.Namespace:
@@ -63,6 +73,33 @@ def list_options(parser: MagicArgumentParser) -> list[str]:
         for option in action.option_strings
         if option not in ("-h", "--help")
     ]
+
+
+class _HelpFormatter(MagicHelpFormatter):
+    """IPython's, in lines as wide as they look: a Chinese character takes two columns."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap_text(text, width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in wrap_text(text, width))
+
+
+def translate_help(magics: Magics) -> None:
+    """What ``%%gradtape?`` and ``%config GradTapeMagics`` say, in the language in use."""
+    for trait in type(magics).class_own_traits(config=True).values():
+        trait.help = _(_originals.setdefault((trait, "help"), trait.help))
+    for kind in magics.magics.values():
+        for magic in kind.values():
+            function = magic.__func__
+            parser = function.parser
+            for part, key in [(parser, "description"), *((a, "help") for a in parser._actions)]:  # noqa: SLF001
+                english = _originals.setdefault((part, key), getattr(part, key))
+                setattr(part, key, _(english))
+            parser.formatter_class = _HelpFormatter
+            for group, title in zip(parser._action_groups, (_ARGUMENTS, _OPTIONS), strict=False):  # noqa: SLF001
+                group.title = _(title)
+            function.__doc__ = parser.format_help()
 
 
 def join_brackets(words: Sequence[str]) -> list[str]:

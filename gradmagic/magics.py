@@ -1,108 +1,156 @@
-"""The magics: parse the line, delegate, show. The only file that knows IPython's shell."""
+"""The magics: parse the line, delegate, show."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from IPython import get_ipython
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Bool, Enum, Unicode
+from IPython.core.magic_arguments import argument, kwds, magic_arguments
+from traitlets import Bool, Enum, Int, Unicode, observe
 
-from gradmagic.arguments import check_name, join_brackets, list_options, parse_line, unquote
+from gradmagic.arguments import (
+    check_name,
+    join_brackets,
+    parse_line,
+    translate_help,
+    unquote,
+)
 from gradmagic.core.errors import UserError
-from gradmagic.core.i18n import _
+from gradmagic.core.i18n import LANGUAGES, N_, _, choose_language
+from gradmagic.shell import compile_body, identify_cell, identify_line, list_earlier
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from gradmagic.core.losses import LossComparison
-    from gradmagic.core.records import TapeRun
+    from gradmagic.core.cell import Cell
 
 
 @magics_class
 class GradTapeMagics(Magics):
     """The magics; the defaults of their options are traits: ``%config GradTapeMagics``."""
 
-    persistent = Bool(False, help="Let tape.gradient be called more than once.").tag(config=True)
+    persistent = Bool(False, help=N_("Let tape.gradient be called more than once.")).tag(
+        config=True
+    )
     watch_accessed_variables = Bool(
-        True, help="Let the tape watch the trainable Variables that the cell reads."
+        True, help=N_("Let the tape watch the trainable Variables that the cell reads.")
     ).tag(config=True)
     unconnected_gradients = Enum(
-        ["none", "zero"], "none", help="What a source gets that the target does not depend on."
+        ["none", "zero"], "none", help=N_("What a source gets that the target does not depend on.")
     ).tag(config=True)
-    tape = Unicode("tape", help="The name that the tape is bound to.").tag(config=True)
-    graph = Bool(True, help="Record the ops and draw the computation graph.").tag(config=True)
-    static = Bool(False, help="Show the static report, without a widget.").tag(config=True)
-    quiet = Bool(False, help="Show nothing.").tag(config=True)
+    tape = Unicode("tape", help=N_("The name that the tape is bound to.")).tag(config=True)
+    graph = Bool(True, help=N_("Record the ops and draw the computation graph.")).tag(config=True)
+    static = Bool(False, help=N_("Show the static report, without a widget.")).tag(config=True)
+    quiet = Bool(False, help=N_("Show nothing.")).tag(config=True)
+    lr = Unicode("0.1", help=N_("The learning rate of %%graddescent.")).tag(config=True)
+    steps = Int(100, help=N_("How many steps %%graddescent takes.")).tag(config=True)
+    optimizer = Unicode("sgd", help=N_("What moves the sources of %%graddescent.")).tag(config=True)
+
+    language = Enum(
+        ["", *LANGUAGES],
+        "",
+        help=N_("The language of what gradmagic writes; empty: that of the environment."),
+    ).tag(config=True)
+    large = Bool(
+        False, help=N_("Show what follows large, for a projector: larger type, full contrast.")
+    ).tag(config=True)
+    grey = Bool(False, help=N_("Show what follows in greys, to be printed.")).tag(config=True)
+
+    @observe("language")
+    def _speak(self, change: Any) -> None:
+        choose_language(change["new"])
+        translate_help(self)
+
+    @observe("large", "grey")
+    def _present(self, change: Any) -> None:
+        from gradmagic.render.presenting import choose_presentation
+
+        choose_presentation(**{change["name"]: change["new"]})
 
     @magic_arguments()
+    @kwds(
+        description=N_(
+            "Run the cell under a tf.GradientTape and show loss, gradients and computation graph. "
+            "Afterwards `grads` holds the gradients, by position and by name, and `tape` is still "
+            "unused."
+        )
+    )
     @argument(
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="What to differentiate by: a tensor, a "
-        "Variable, a layer or model, a list or dict of these: w, layer.kernel, params['w']. "
-        "None: what the tape watches by itself.",
+        help=N_(
+            "What to differentiate by: a tensor, a "
+            "Variable, a layer or model, a list or dict of these: w, layer.kernel, params['w']. "
+            "None: what the tape watches by itself."
+        ),
     )
     @argument(
         "-t",
         "--target",
         metavar="EXPR",
-        help="What to differentiate. Default: loss where "
-        "the cell assigns it, else the cell's last expression, else its last float tensor.",
+        help=N_(
+            "What to differentiate. Default: loss where "
+            "the cell assigns it, else the cell's last expression, else its last float tensor."
+        ),
     )
     @argument(
         "--persistent",
         action="store_true",
         default=None,
-        help="Let tape.gradient be called more than once.",
+        help=N_("Let tape.gradient be called more than once."),
     )
     @argument(
         "--no-watch-accessed-variables",
         action="store_false",
         default=None,
         dest="watch_accessed_variables",
-        help="Watch the plain tensors named here and what is watched by hand, "
-        "but no Variable for being read.",
+        help=N_(
+            "Watch the plain tensors named here and what is watched by hand, "
+            "but no Variable for being read."
+        ),
     )
     @argument(
         "--unconnected-gradients",
         choices=["none", "zero"],
         default=None,
-        help="What a source gets that the target does not depend on: None, or zeros.",
+        help=N_("What a source gets that the target does not depend on: None, or zeros."),
     )
-    @argument("--tape", metavar="NAME", default=None, help="The name that the tape is bound to.")
     @argument(
-        "--jacobian", action="store_true", help="Take the Jacobian of a target that is no scalar."
+        "--tape", metavar="NAME", default=None, help=N_("The name that the tape is bound to.")
     )
-    @argument("--hessian", action="store_true", help="Take the Hessian over all sources too.")
+    @argument(
+        "--jacobian",
+        action="store_true",
+        help=N_("Take the Jacobian of a target that is no scalar."),
+    )
+    @argument("--hessian", action="store_true", help=N_("Take the Hessian over all sources too."))
     @argument(
         "--no-graph",
         action="store_false",
         default=None,
         dest="graph",
-        help="Do not record the ops.",
+        help=N_("Do not record the ops."),
     )
     @argument(
         "--static",
         action="store_true",
         default=None,
-        help="Show the static report, without a widget.",
+        help=N_("Show the static report, without a widget."),
     )
-    @argument("-q", "--quiet", action="store_true", default=None, help="Show nothing.")
-    @argument("-o", "--output", metavar="NAME", help="Keep the run's record under this name.")
+    @argument(
+        "--ask",
+        action="store_true",
+        help=N_("Ask what the gradients will be before it shows them."),
+    )
+    @argument("-q", "--quiet", action="store_true", default=None, help=N_("Show nothing."))
+    @argument("-o", "--output", metavar="NAME", help=N_("Keep the run's record under this name."))
     @cell_magic
     def gradtape(self, line: str, cell: str) -> None:
-        """Run the cell under a tf.GradientTape and show loss, gradients and computation graph.
-
-        Afterwards `grads` holds the gradients, by position and by name, and `tape` is still unused.
-        """
+        """Run the cell under the tape, and show the report."""
         __tracebackhide__ = True
         try:
             given = parse_line("%%gradtape", self.gradtape, line)
@@ -125,7 +173,7 @@ class GradTapeMagics(Magics):
             check_name(name)
         if given.jacobian and given.hessian:
             raise UserError(_("--jacobian and --hessian exclude each other; give one"))
-        cell = _compile(shell, line, text, given.sources)
+        cell = compile_body(shell, f"%%gradtape {line}", text, given.sources)
         asked = Options(
             sources=tuple(given.sources),
             target=given.target,
@@ -134,52 +182,163 @@ class GradTapeMagics(Magics):
             magic=f"%%gradtape {line}".rstrip(),
             **options,
         )
-        run = run_cell(cell, shell.user_ns, asked)
-        key = _identify_cell(shell, line, text)
+        quiet = _or_default(given.quiet, self.quiet)
+        try:
+            run = run_cell(cell, shell.user_ns, asked, list_earlier(shell))
+        except Exception as error:
+            if not quiet:
+                _explain(error, cell, asked.magic, shell)
+            raise
+        key = identify_cell(shell, line, text)
         run = runs.remember(run, key, shell.user_ns.get(asked.tape))
         if given.output:
             shell.user_ns[given.output] = run
-        if not _or_default(given.quiet, self.quiet):
+        if not quiet:
             from gradmagic import show
 
-            show.show_run(run, shell, static=_or_default(given.static, self.static), key=key)
+            static = _or_default(given.static, self.static)
+            show.show_run(run, shell, static=static, key=key, ask=given.ask)
 
     @magic_arguments()
+    @kwds(
+        description=N_(
+            "Descend: run the cell, take the gradients and move the sources, again and again. "
+            "The numbers are those of the loop written by hand; `record[0].code` is that loop."
+        )
+    )
+    @argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help=N_(
+            "What to move: a tensor (its name is bound to each new one), a Variable, a layer or "
+            "model, a list or dict of these."
+        ),
+    )
+    @argument(
+        "-t",
+        "--target",
+        metavar="EXPR",
+        help=N_(
+            "The loss. Default: loss where the cell assigns it, else the cell's last expression, "
+            "else its last float tensor."
+        ),
+    )
+    @argument(
+        "--lr", metavar="RATE", help=N_("The learning rate; of 0.01,0.1,1 each from the start.")
+    )
+    @argument("--steps", type=int, default=None, help=N_("How many steps."))
+    @argument(
+        "--optimizer",
+        metavar="NAME",
+        default=None,
+        help=N_("sgd, momentum, nesterov, rmsprop, adam, or the name of your own Keras optimizer."),
+    )
+    @argument("--compile", action="store_true", help=N_("Run each step as a tf.function."))
+    @argument(
+        "--until",
+        type=float,
+        metavar="TOL",
+        help=N_("Stop where the loss changes by at most this from one step to the next."),
+    )
+    @argument(
+        "--batches",
+        metavar="EXPR",
+        help=N_("A list or dataset: each step binds the next element to the name batch."),
+    )
+    @argument("--static", action="store_true", default=None, help=N_("Show it without a widget."))
+    @argument("-q", "--quiet", action="store_true", default=None, help=N_("Show nothing."))
+    @argument("-o", "--output", metavar="NAME", help=N_("Keep the record under this name."))
+    @cell_magic
+    def graddescent(self, line: str, cell: str) -> None:
+        """Run the cell again and again, and show the descent."""
+        __tracebackhide__ = True
+        try:
+            given = parse_line("%%graddescent", self.graddescent, line)
+            self._descend(given, line, cell)
+        except UserError as error:
+            raise UsageError(str(error)) from None
+
+    def _descend(self, given: argparse.Namespace, line: str, text: str) -> None:
+        __tracebackhide__ = True
+        from gradmagic import descending
+        from gradmagic.core.descent.records import DescentOptions
+
+        shell: Any = self.shell
+        check_name(given.output or "run")
+        optimizer = unquote(_or_default(given.optimizer, self.optimizer))
+        options = DescentOptions(
+            sources=tuple(join_brackets(given.sources)),
+            target=None if given.target is None else unquote(given.target),
+            rates=descending.choose_rates(given.lr, optimizer, self.lr),
+            steps=_or_default(given.steps, self.steps),
+            optimizer=optimizer,
+            compile=given.compile,
+            until=given.until,
+            batches=None if given.batches is None else unquote(given.batches),
+            magic=f"%%graddescent {line}".rstrip(),
+        )
+        cell = compile_body(shell, options.magic, text, ())
+        record = descending.descend_cell(
+            cell,
+            shell,
+            options,
+            follow_cell,
+            quiet=_or_default(given.quiet, self.quiet),
+            static=_or_default(given.static, self.static),
+            key=identify_cell(shell, line, text),
+        )
+        if given.output:
+            shell.user_ns[given.output] = record
+
+    @magic_arguments()
+    @kwds(
+        description=N_(
+            "Compare MSE with crossentropy on one-hot targets, in a panel at the side. The panel "
+            "follows the notebook: it shows the new numbers whenever a cell has made them."
+        )
+    )
     @argument(
         "operands",
         nargs="*",
         metavar="TARGETS PREDICTIONS",
-        help="Class numbers, one-hot rows or soft labels; and logits or probabilities. "
-        "None: what the graph of the last %%%%gradtape cell shows.",
+        help=N_(
+            "Class numbers, one-hot rows or soft labels; and logits or probabilities. "
+            "None: what the graph of the last %%%%gradtape cell shows."
+        ),
     )
     @argument(
         "--from-logits",
         action="store_true",
         default=None,
-        help="PREDICTIONS are logits. Default: told by their values.",
+        help=N_("PREDICTIONS are logits. Default: told by their values."),
     )
     @argument(
         "--probabilities",
         action="store_false",
         default=None,
         dest="from_logits",
-        help="PREDICTIONS are probabilities.",
+        help=N_("PREDICTIONS are probabilities."),
     )
     @argument(
         "--sources",
         nargs="+",
         default=(),
         metavar="SOURCE",
-        help="Show the gradients with respect to these too; the last %%%%gradtape cell must have "
-        "made PREDICTIONS from them.",
+        help=N_(
+            "Show the gradients with respect to these too; the last %%%%gradtape cell must have "
+            "made PREDICTIONS from them."
+        ),
     )
-    @argument("--inline", action="store_true", help="Show it below the cell, not at the side.")
+    @argument("--inline", action="store_true", help=N_("Show it below the cell, not at the side."))
+    @argument(
+        "--ask",
+        action="store_true",
+        help=N_("Ask which loss has the larger gradient before it shows them."),
+    )
     @line_magic
     def gradlosses(self, line: str) -> None:
-        """Compare MSE with crossentropy on one-hot targets, in a panel at the side.
-
-        The panel follows the notebook: it shows the new numbers whenever a cell has made them.
-        """
+        """Compare the losses, and show the panel."""
         __tracebackhide__ = True
         try:
             self._compare(parse_line("%gradlosses", self.gradlosses, line), line)
@@ -197,46 +356,102 @@ class GradTapeMagics(Magics):
 
         targets, predictions = operands or (None, None)
         sources = tuple(join_brackets(given.sources))
-        asked = sidebar.Asked(targets, predictions, given.from_logits, sources, given.inline)
-        sidebar.show_losses(asked, self.shell, _identify_line(self.shell, line))
+        asked = sidebar.Asked(
+            targets, predictions, given.from_logits, sources, given.inline, given.ask
+        )
+        sidebar.show_losses(asked, self.shell, identify_line(self.shell, f"%gradlosses {line}"))
+
+    @magic_arguments()
+    @kwds(
+        description=N_(
+            "Show activations and their derivatives, with a point to drag and layers to stack."
+        )
+    )
+    @argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=N_(
+            "An activation (sigmoid, tanh, relu, leaky_relu, elu, softplus, gelu, swish, softmax) "
+            "or any elementwise function of the notebook. Default: sigmoid tanh relu."
+        ),
+    )
+    @argument(
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("LO", "HI"),
+        dest="range_",
+        help=N_("From where to where. Default: -6 6, further where TENSOR reaches further."),
+    )
+    @argument(
+        "--of",
+        metavar="TENSOR",
+        help=N_(
+            "Lay the histogram of this tensor under the curves, and count how much of it is "
+            "where an activation is saturated."
+        ),
+    )
+    @argument(
+        "--bound",
+        type=float,
+        metavar="B",
+        default=0.05,
+        help=N_("Saturated is where |derivative| < B. Default: 0.05."),
+    )
+    @argument("--ask", action="store_true", help=N_("Ask about the slopes before it shows them."))
+    @line_magic
+    def gradactivation(self, line: str) -> None:
+        """Compute the activations, and show them."""
+        __tracebackhide__ = True
+        try:
+            given = parse_line("%gradactivation", self.gradactivation, line)
+            from gradmagic import activating
+
+            names = tuple(unquote(one) for one in join_brackets(given.names))
+            of = None if given.of is None else unquote(given.of)
+            asked = activating.AskedActivations(names, given.range_, of, given.bound, given.ask)
+            activating.show_activations(
+                asked, self.shell, identify_line(self.shell, f"%gradactivation {line}")
+            )
+        except UserError as error:
+            raise UsageError(str(error)) from None
+
+    @magic_arguments()
+    @kwds(
+        description=N_(
+            "Write every report of this kernel into one page that needs no kernel and no network: "
+            "each with its cell, what gradmagic found, and what was guessed."
+        )
+    )
+    @argument("file", metavar="FILE", help=N_("The page: a name that ends in .html."))
+    @argument("--force", action="store_true", help=N_("Replace a file that is there already."))
+    @line_magic
+    def gradexport(self, line: str) -> None:
+        """Write the page."""
+        __tracebackhide__ = True
+        try:
+            given = parse_line("%gradexport", self.gradexport, line)
+            from gradmagic import exporting
+
+            print(exporting.export_reports(unquote(given.file), force=given.force))  # noqa: T201
+        except UserError as error:
+            raise UsageError(str(error)) from None
 
 
-def display(record: TapeRun | LossComparison) -> None:
-    """Show a run's report or a comparison where this process shows things."""
-    from gradmagic.core.records import TapeRun
+def _explain(error: Exception, cell: Cell, magic: str, shell: Any) -> None:
+    """A line above the traceback, where it is certain what failed; the exception stays as it is."""
+    with contextlib.suppress(Exception):  # no flaw here may take its place
+        from gradmagic.core.diagnose.failing.failure import explain_failure
 
-    if isinstance(record, TapeRun):
-        from gradmagic import show
+        diagnosis = explain_failure(error, cell.tree, cell.filename, magic)
+        if diagnosis is not None:
+            from gradmagic import show
 
-        show.show_run(record, get_ipython())
-    else:
-        from gradmagic import sidebar
-
-        sidebar.show_comparison(record, get_ipython())
+            show.show_failure(diagnosis, shell)
 
 
-def load(shell: Any) -> None:
-    """Register the magics, the completion of their lines, and what keeps open panels up to date."""
-    shell.register_magics(GradTapeMagics)
-    for name in ("%%gradtape", "%gradlosses"):
-        shell.set_hook("complete_command", _complete, str_key=name)
-    shell.events.register("post_run_cell", _follow_cell)
-
-
-def unload(shell: Any) -> None:
-    """Take away what :func:`load` registered."""
-    shell.magics_manager.magics["cell"].pop("gradtape", None)
-    shell.magics_manager.magics["line"].pop("gradlosses", None)
-    registry = shell.magics_manager.registry.pop("GradTapeMagics", None)
-    if registry in shell.configurables:
-        shell.configurables.remove(registry)
-    for name in ("%%gradtape", "%gradlosses"):
-        shell.strdispatchers["complete_command"].strs.pop(name, None)
-    if _follow_cell in shell.events.callbacks["post_run_cell"]:
-        shell.events.unregister("post_run_cell", _follow_cell)
-
-
-def _follow_cell(_result: Any = None) -> None:
+def follow_cell(_result: Any = None) -> None:
     """After each cell: nothing to do, and nothing imported, before a panel was opened."""
     sidebar = sys.modules.get("gradmagic.sidebar")
     if sidebar is not None:
@@ -245,69 +460,3 @@ def _follow_cell(_result: Any = None) -> None:
 
 def _or_default(given: Any, default: Any) -> Any:
     return default if given is None else given
-
-
-def _compile(shell: Any, line: str, text: str, sources: Sequence[str]) -> Any:
-    """The body, after IPython's own transformations, under the name of the notebook's cell."""
-    __tracebackhide__ = True
-    from gradmagic.core.cell import compile_cell, find_root
-
-    roots = [find_root(source) for source in sources]
-    number, offset = _place_cell(shell, text)
-    body = shell.transform_cell(text)
-    whole = "\n" * (offset - 1) + f"%%gradtape {line}\n{body}"
-    filename = shell.compile.cache(whole, number, raw_code=whole)
-    padded = "\n" * offset + body  # so that a SyntaxError tells the notebook's line
-    flags = shell.compile.flags
-    tree = compile(padded, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
-    tree = shell.transform_ast(tree)
-    return compile_cell(
-        text, tree, filename=filename, first_line=offset + 1, roots=roots, flags=flags
-    )
-
-
-def _place_cell(shell: Any, text: str) -> tuple[int, int]:
-    """The number of the notebook's cell, and how many lines stand before the body in it.
-
-    These are the magic's own line and blank ones, which IPython strips before it runs the cell.
-    """
-    history = shell.history_manager.input_hist_raw if shell.history_manager else [""]
-    raw = history[-1].rstrip()
-    if raw.lstrip().startswith("%%") and raw.endswith(text.rstrip()):
-        # IPython 9 counts a cell before it runs, earlier ones after; the history does not differ
-        return len(history) - 1, raw.removesuffix(text.rstrip()).count("\n")
-    return shell.execution_count, 1
-
-
-def _identify_cell(shell: Any, line: str, text: str) -> str:
-    """What stays the same when a cell is run again: the front-end's id of it, else its text."""
-    return _find_cell_id(shell) or hashlib.sha256(f"{line}\n{text}".encode()).hexdigest()
-
-
-def _identify_line(shell: Any, line: str) -> str:
-    """The same for a line magic, of which a cell may hold several."""
-    return f"%gradlosses {line} {_find_cell_id(shell)}"
-
-
-def _find_cell_id(shell: Any) -> str:
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    return (parent.get("metadata") or {}).get("cellId") or ""
-
-
-def _complete(shell: Any, event: Any) -> list[str]:
-    """TAB on the magic's line: its options, and names of tensors, variables and models."""
-    typed = event.symbol
-    if typed.startswith("-"):
-        magic = event.line.lstrip().partition(" ")[0].lstrip("%")
-        return list_options(getattr(GradTapeMagics, magic).parser)
-    return [
-        name for name, value in shell.user_ns.items() if not name.startswith("_") and _fits(value)
-    ]
-
-
-def _fits(value: Any) -> bool:
-    if "tensorflow" not in sys.modules:  # then there is no tensor yet
-        return False
-    from gradmagic.core.sources import is_source
-
-    return is_source(value)

@@ -1,4 +1,4 @@
-"""A record -> what the front-end gets: a live view, a static one, or text; and saving it."""
+"""A record -> what the front-end gets: a live view, a static one, or text."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ import functools
 import os
 import sys
 from collections import OrderedDict
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gradmagic.core import journal
 from gradmagic.core.i18n import _
-from gradmagic.core.records import TapeRun
+from gradmagic.render.asking.report import render_asked
+from gradmagic.render.asking.report import render_saved as render_held_run
+from gradmagic.render.asking.text import ask_in_terminal, write_questions
+from gradmagic.render.exporting.entries import note_failure, note_run
+from gradmagic.render.exporting.pieces import split_view
+from gradmagic.render.failure import render_failure, render_failure_text
 from gradmagic.render.html import render_html
 from gradmagic.render.markup import Html, tag
-from gradmagic.render.page import render_page
+from gradmagic.render.presenting import get_presentation
 from gradmagic.render.text import render_text
+from gradmagic.shell import read_cell
+from gradmagic.widgets.bundle import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradmagic.core.panel import LossPanel
+    from gradmagic.core.asking.records import Question
+    from gradmagic.core.journal import Entry
+    from gradmagic.core.records import Diagnosis, TapeRun
     from gradmagic.widgets.views import View
 
 MOST_WIDGETS = 100  # open ones in a kernel; the oldest is closed first
-SUFFIXES = (".html", ".txt")
 
 # The static report is an output of its own, and the live one the next. JupyterLab, Notebook 7 and
 # Notebook 6 (.output_area) keep both; where a notebook is opened again, the live one stays empty.
@@ -43,7 +52,12 @@ _widgets: OrderedDict[str, View] = OrderedDict()
 
 
 def show_run(
-    run: TapeRun, shell: Any = None, *, static: bool = False, key: str | None = None
+    run: TapeRun,
+    shell: Any = None,
+    *,
+    static: bool = False,
+    key: str | None = None,
+    ask: bool = False,
 ) -> None:
     """Show the report of a run below the cell, or print it where there is no notebook.
 
@@ -58,19 +72,81 @@ def show_run(
     key
         What identifies the cell: its next report closes the widget of this one. Each run is a cell
         of its own where it is None.
+    ask
+        Ask what the gradients will be before they are shown.
     """
+    entry = note_run(run)
+    if ask:
+        entry = replace(entry, questions=find_questions(run))
     if not has_kernel(shell):
-        print(render_text(run), end="")  # noqa: T201
+        print_view(entry, render_text(run), shell, key)
         return
-    html = render_html(run)
+    report, text = render_html(run), render_text(run)
+    html, shown, make_widget = report, text, functools.partial(_make_report, report)
+    if entry.questions:
+        entry = replace(entry, html=report, text=text)
+        asked = render_asked(run, entry.questions)
+        html = render_held_run(asked, entry.questions, report, load_script("asking/saved.js"))
+        shown = write_questions(entry.questions)
+        make_widget = functools.partial(_make_asked_report, report, asked, entry)
+    make = None if static else make_widget
+    widget = publish(html, shown, make, shell=shell, key=key, entry=entry)
+    if widget is not None:
+        _explore(widget, run)
 
-    def make_widget() -> View:
-        from gradmagic.widgets.report import ReportWidget
 
-        return ReportWidget(html=html)
+def find_questions(run: TapeRun) -> tuple[Question, ...]:
+    """What is asked of a run; nothing where that fails, for the report must not fail with it."""
+    from gradmagic.core.asking.questions import ask_run
 
-    text = render_text(run)
-    publish(html, text, None if static else make_widget, shell=shell, key=key)
+    try:
+        return ask_run(run)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".split("\n")[0][:300]
+        text = _("No question can be asked of this run: {error}").format(error=said)
+        print(text, file=sys.stderr)  # noqa: T201
+        return ()
+
+
+def _make_report(report: str) -> View:
+    from gradmagic.widgets.report import ReportWidget
+
+    return ReportWidget(html=report)
+
+
+def _make_asked_report(report: str, asked: str, entry: Entry) -> View:
+    from gradmagic.widgets.asked_report import AskedReportWidget
+
+    return AskedReportWidget(report, entry.questions, asked, entry.report)
+
+
+def _explore(widget: View, run: TapeRun) -> None:
+    """Bring the graph of a report to life, after the report is there: it takes a moment."""
+    from gradmagic.widgets.report import ReportWidget
+
+    assert isinstance(widget, ReportWidget)
+    try:
+        widget.explore(run)
+    except Exception as error:  # the report itself stands
+        say_unexplored(error)
+
+
+def say_unexplored(error: Exception) -> None:
+    """That the graph of a report stays a picture, and why."""
+    said = f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    text = _("The graph of this report cannot be explored: {error}").format(error=said)
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def show_failure(diagnosis: Diagnosis, shell: Any = None) -> None:
+    """Show what an exception in the cell is about, before its traceback."""
+    text = render_failure_text(diagnosis)
+    if has_kernel(shell):
+        entry = note_failure(diagnosis)
+        publish(render_failure(diagnosis), text, None, shell=shell, key=None, entry=entry)
+    else:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        keep(note_failure(diagnosis), "", text, shell, None)
 
 
 def has_kernel(shell: Any) -> bool:
@@ -78,8 +154,37 @@ def has_kernel(shell: Any) -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
+def print_view(entry: Entry, text: str, shell: Any, key: str | None, facts: str = "") -> None:
+    """Show a view in a terminal: after its questions, where it has some.
+
+    Parameters
+    ----------
+    entry
+        What the journal notes of it.
+    text
+        The view.
+    shell, key
+        As for :func:`publish`.
+    facts
+        What one may know before the questions.
+    """
+    if entry.questions:
+        if facts:
+            print(facts, end="\n\n")  # noqa: T201
+        ask_in_terminal(entry.questions, functools.partial(journal.note_guess, entry.report))
+    print(text, end="")  # noqa: T201
+    keep(entry, "", text, shell, key)
+
+
 def publish(
-    html: str, text: str, make_widget: Callable[[], View] | None, *, shell: Any, key: str | None
+    html: str,
+    text: str,
+    make_widget: Callable[[], View] | None,
+    *,
+    shell: Any,
+    key: str | None,
+    handle: str | None = None,
+    entry: Entry | None = None,
 ) -> View | None:
     """Show a static view below the cell, and a live one that takes its place where it can.
 
@@ -93,6 +198,10 @@ def publish(
         IPython's shell.
     key
         What identifies the cell: its next view closes the widget of this one.
+    handle
+        By which the static view can be replaced later.
+    entry
+        What the journal notes of it; None: nothing. It gets the static view, where it has no other.
 
     Returns
     -------
@@ -108,58 +217,40 @@ def publish(
     if together and make_widget is not None:
         widget, view = _make_live(make_widget, key)
         bundle |= view
-    _publish(bundle)
+    if handle is None:
+        _publish(bundle)
+    else:
+        _publish_under(handle, bundle)
     if not together and make_widget is not None:
         widget, view = _make_live(make_widget, key)
         if view:
             _publish(view)
+    if entry is not None:
+        keep(entry, html, text, shell, key)
     return widget
 
 
-def save(record: TapeRun | LossPanel, path: str | os.PathLike[str]) -> None:
-    """Write a record to a file: a page (``.html``) or text (``.txt``).
-
-    Parameters
-    ----------
-    record
-        A run, such as :func:`gradmagic.last_run` returns, or the panel of a comparison.
-    path
-        Where to: a file is replaced.
-
-    Raises
-    ------
-    ValueError
-        The suffix is neither ``.html`` nor ``.txt``.
-    FileNotFoundError
-        The folder does not exist.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            _("A report can be saved as {suffixes}, not as {name}.").format(
-                suffixes=_(" or ").join(SUFFIXES), name=repr(path.name)
-            )
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            _("There is no folder {folder} to save {name} in.").format(
-                folder=repr(str(path.parent)), name=repr(path.name)
-            )
-        )
-    path.write_text(_write(record, suffix), encoding="utf-8")
+def replace_view(handle: str, html: str, text: str, widget: View | None, shell: Any) -> None:
+    """Show another static view in the place of the one that was published under ``handle``."""
+    together = _shows_one_output(shell)
+    html = _wrap_static(html, alone=widget is None or together)
+    bundle: dict[str, Any] = {"text/html": html, "text/plain": text}
+    if together and widget is not None:
+        bundle |= widget.make_view()
+    _publish_under(handle, bundle, again=True)
 
 
-def _write(record: TapeRun | LossPanel, suffix: str) -> str:
-    if isinstance(record, TapeRun):
-        return render_page(record) if suffix == ".html" else render_text(record)
-    from gradmagic.render.losses.document import render_page as render_losses_page
-    from gradmagic.render.losses.text import render_losses_text
-    from gradmagic.widgets.losses import load_script
+def withdraw_view(handle: str) -> None:
+    """Leave nothing in the place of the static view that was published under ``handle``."""
+    _publish_under(handle, {"text/html": "", "text/plain": ""}, again=True)
 
-    if suffix == ".html":
-        return render_losses_page(record, load_script())
-    return render_losses_text(record)
+
+def keep(entry: Entry, html: str, text: str, shell: Any, key: str | None) -> None:
+    """Note in the journal what was shown; parameters as for :func:`publish`."""
+    body, numbers = split_view(entry.html or html)
+    number, code = read_cell(shell)
+    entry = replace(entry, html=body, numbers=numbers, text=entry.text or text, key=key or "")
+    journal.add(replace(entry, number=number, code=code))
 
 
 def _shows_one_output(shell: Any) -> bool:
@@ -171,7 +262,8 @@ def _shows_one_output(shell: Any) -> bool:
 
 def _wrap_static(html: str, *, alone: bool) -> str:
     rules = None if alone else tag("style", Html(" ".join(_ONE_OF_BOTH.split())))
-    return tag("div", rules, Html(html), class_="gm-static" if alone else "gm-static gm-waiting")
+    classes = ["gm-static", "" if alone else "gm-waiting", get_presentation().classes]
+    return tag("div", rules, Html(html), class_=" ".join(filter(None, classes)))
 
 
 def _make_live(
@@ -209,3 +301,13 @@ def _publish(bundle: dict[str, Any]) -> None:
     from IPython.display import display
 
     display(bundle, raw=True)
+
+
+def _publish_under(handle: str, bundle: dict[str, Any], *, again: bool = False) -> None:
+    """Show a bundle under a handle; again: in the place of the one before."""
+    from IPython.display import display, update_display
+
+    if again:
+        update_display(bundle, display_id=handle, raw=True)
+    else:
+        display(bundle, raw=True, display_id=handle)

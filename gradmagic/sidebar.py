@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import ast
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gradmagic.core import runs
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
-from gradmagic.core.losses import LossComparison, compare_losses
-from gradmagic.core.panel import LossPanel, Origin, make_panel
+from gradmagic.core.losses.asking import ask_losses
+from gradmagic.core.losses.comparison import LossComparison, compare_losses
+from gradmagic.core.losses.panel import LossPanel, Origin, make_panel
+from gradmagic.core.losses.search import Operand, find_losses
 from gradmagic.core.recorder import identify
-from gradmagic.core.search import Operand, find_losses
+from gradmagic.render.exporting.entries import note_losses
+from gradmagic.render.losses.asking import describe_facts, write_asked
 from gradmagic.render.losses.document import render_saved
 from gradmagic.render.losses.snippets import write_tensor
 from gradmagic.render.losses.text import render_losses_text
-from gradmagic.show import has_kernel, publish
+from gradmagic.show import has_kernel, print_view, publish
+from gradmagic.widgets.bundle import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +43,7 @@ class Asked:
     from_logits: bool | None = None
     sources: tuple[str, ...] = ()
     inline: bool = False
+    ask: bool = False
 
 
 class _Follower:
@@ -97,7 +102,8 @@ def show_losses(asked: Asked, shell: Any, key: str) -> None:
     """
     names = shell.user_ns
     panel = make_asked_panel(asked, names)
-    widget = _show_panel(panel, shell, key, place="cell" if asked.inline else "side")
+    place = "cell" if asked.inline else "side"
+    widget = _show_panel(panel, shell, key, place=place, ask=asked.ask)
     _followers.pop(key, None)
     if widget is not None:
         _followers[key] = _Follower(asked, widget, names)
@@ -105,9 +111,9 @@ def show_losses(asked: Asked, shell: Any, key: str) -> None:
             del _followers[next(iter(_followers))]
 
 
-def show_comparison(comparison: LossComparison, shell: Any) -> None:
-    """Show a comparison below the cell."""
-    _show_panel(make_plain_panel(comparison), shell, key=None, place="cell")
+def show_comparison(comparison: LossComparison, shell: Any, *, ask: bool = False) -> None:
+    """Show a comparison below the cell; with ``ask`` it asks first."""
+    _show_panel(make_plain_panel(comparison), shell, key=None, place="cell", ask=ask)
 
 
 def follow_cells() -> None:
@@ -214,18 +220,33 @@ def _list_roots(asked: Asked) -> list[str]:
 
 
 def _show_panel(
-    panel: LossPanel, shell: Any, key: str | None, *, place: str
+    panel: LossPanel, shell: Any, key: str | None, *, place: str, ask: bool
 ) -> LossesWidget | None:
+    questions = ask_losses(panel) if ask else ()
+    entry = replace(note_losses(panel), questions=questions)
+    text = render_losses_text(panel)
     if not has_kernel(shell):
-        print(render_losses_text(panel), end="")  # noqa: T201
+        print_view(entry, text, shell, key, describe_facts(panel))
         return None
-    from gradmagic.widgets.losses import LossesWidget, load_script
+    from gradmagic.widgets.losses import LossesWidget
 
     def make_widget() -> LossesWidget:
-        return LossesWidget(panel, _open_side, _catch_up, place=place, owner=OWNER)
+        return LossesWidget(
+            panel,
+            _open_side,
+            _catch_up,
+            place=place,
+            owner=OWNER,
+            ask=ask,
+            report=entry.report,
+        )
 
-    html = render_saved(panel, load_script())
-    widget = publish(html, render_losses_text(panel), make_widget, shell=shell, key=key)
+    script = load_script("losses.js")
+    html = render_saved(panel, script, questions)
+    if questions:
+        entry = replace(entry, html=render_saved(panel, script), text=text)
+        text = write_asked(panel, questions)
+    widget = publish(html, text, make_widget, shell=shell, key=key, entry=entry)
     return widget if isinstance(widget, LossesWidget) else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+os.environ["LANGUAGE"] = "en"  # whatever the machine speaks; kernels that tests start inherit it
 
 from typing import TYPE_CHECKING, Any
 

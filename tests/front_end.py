@@ -148,17 +148,27 @@ class Page:
     def run_all(self) -> None:
         """Run all cells, to the end; fails where a cell failed."""
         self.page.wait_for_timeout(3000)  # until the kernel is connected
+        while self._start_all() == "lost":  # it was connected later than that
+            pass
+        failed = self.page.locator("[data-mime-type='application/vnd.jupyter.error']")
+        assert not failed.count(), failed.first.inner_text()
+
+    def _start_all(self) -> str:
+        """Choose Run All Cells; how that ended: ``done``, ``failed`` or ``lost``."""
         self.page.keyboard.press("Escape")
         self.page.click(".lm-MenuBar >> text=Run")
         self.page.click("text=Run All Cells")
-        self.page.wait_for_function(
-            """() => document.querySelector('[data-mime-type="application/vnd.jupyter.error"]')
-            || [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].every(
-                (prompt) => /\\[\\d+\\]/.test(prompt.textContent))""",
+        self.page.wait_for_timeout(1500)
+        ended = self.page.wait_for_function(
+            """() => {
+                if (document.querySelector('[data-mime-type="application/vnd.jupyter.error"]')) return "failed";
+                const all = [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")];
+                if (all.every((prompt) => /\\[\\d+\\]/.test(prompt.textContent))) return "done";
+                return all.every((prompt) => /\\[\\s\\]/.test(prompt.textContent)) ? "lost" : null;
+            }""",
             timeout=120_000,
         )
-        failed = self.page.locator("[data-mime-type='application/vnd.jupyter.error']")
-        assert not failed.count(), failed.first.inner_text()
+        return str(ended.json_value())
 
     def save(self) -> None:
         """Save the notebook."""

@@ -4,7 +4,7 @@ import test from "node:test";
 
 import { nameFlaw, nameState } from "../gradmagic/widgets/sidebar/claims.js";
 import { listMarks, makeScale } from "../gradmagic/widgets/sidebar/curves.js";
-import { fillTemplate, fillText } from "../gradmagic/widgets/sidebar/elements.js";
+import { fillTemplate, fillText } from "../gradmagic/widgets/elements.js";
 import { breakLines, listTicks } from "../gradmagic/widgets/sidebar/plot.js";
 import { Questions } from "../gradmagic/widgets/sidebar/questions.js";
 import { sortOrder } from "../gradmagic/widgets/sidebar/samples.js";
@@ -126,7 +126,8 @@ test("marks are written without spare zeros", () => {
 
 test("lines are broken at blanks, and in Chinese anywhere", () => {
   assert.deepEqual(breakLines("wrong yet MSE is stuck", 9), ["wrong yet", "MSE is", "stuck"]);
-  assert.deepEqual(breakLines("均方误差停滞", 4), ["均方误差", "停滞"]);
+  assert.deepEqual(breakLines("均方误差停滞", 8), ["均方误差", "停滞"]);
+  assert.deepEqual(breakLines("答错，但 MSE 停滞", 6), ["答错，", "但 MSE", "停滞"]); // no mark begins a line
 });
 
 test("questions never queue up: the last one counts", () => {

@@ -4,8 +4,8 @@ import test from "node:test";
 
 import { plainMinus } from "../gradmagic/widgets/copying.js";
 import * as module from "../gradmagic/widgets/report.js";
+import { joinCode, moveTab } from "../gradmagic/widgets/opening.js";
 
-const { moveTab, joinCode } = module;
 
 test("arrow keys go round, Home and End to the ends", () => {
   assert.equal(moveTab("ArrowRight", 0, 3), 1);

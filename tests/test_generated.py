@@ -774,6 +774,76 @@ def test_numbers_and_names_are_those_of_the_hand_written_block(tf, program):
     assert freeze_names(names) == freeze_names(by_hand)
 
 
+# What a diagnosis says of its source's gradient; other kinds have no place in these programs.
+SAID = {
+    **dict.fromkeys(
+        [
+            "computed-before-tape",
+            "control-flow",
+            "integer-dtype",
+            "left-tensorflow",
+            "no-gradient-registered",
+            "not-differentiable",
+            "not-trainable",
+            "not-used",
+            "not-watched",
+            "recording-stopped",
+            "stateful-assign",
+            "stop-gradient",
+            "target-constant",
+        ],
+        lambda gradient: gradient is None,
+    ),
+    **dict.fromkeys(
+        ["constant-region", "dead-relu", "saturated", "zero-gradient"],
+        lambda gradient: gradient is not None and not np.any(gradient),
+    ),
+    **dict.fromkeys(
+        ("nan-gradient", "inf-gradient"),
+        lambda gradient: gradient is not None and not np.all(np.isfinite(gradient)),
+    ),
+    "variable-replaced": None,
+}
+
+
+@settings(max_examples=70, **COMMON)
+@given(program=programs())
+def test_no_false_alarm(tf, program):
+    """Each None, zero or NaN has a diagnosis, no other has; what is 'not used' can be changed."""
+    run, _names, _grads, _by_hand = run_both(tf, program)
+    explained = {d.subject for d in run.diagnoses}
+    for one in run.gradients:
+        missing = one.result is None
+        constant = "target-constant" in {d.kind for d in run.diagnoses}
+        assert not missing or one.name in explained or constant
+        bad = one.gradient is not None and (one.gradient.nans or one.gradient.infs)
+        assert not bad or explained & {one.name, run.target.name}
+    for diagnosis in run.diagnoses:
+        note(str(diagnosis))
+        if diagnosis.kind in ("softmax-then-crossentropy", "probabilities-as-logits"):
+            assert "softmax(" in program.cell
+            continue
+        assert diagnosis.kind in SAID
+        if diagnosis.kind == "variable-replaced":  # it may be any Variable that the cell read
+            continue
+        if diagnosis.subject not in run.gradients.names:
+            assert diagnosis.subject == run.target.name
+            continue
+        gradient = run.gradients[diagnosis.subject]
+        result = gradient.result
+        dense = None if result is None else tf.convert_to_tensor(result).numpy()
+        assert SAID[diagnosis.kind](dense)
+        if diagnosis.kind == "not-used" and gradient.bound == (None,):
+            changed = make_names(tf)
+            other = f"{diagnosis.subject} * 1.5 + 2.0"
+            change = f"{diagnosis.subject}.assign({other})"
+            exec(change if gradient.variable else f"{diagnosis.subject} = {other}", changed)
+            seed(tf)
+            options = {"target": program.target} if program.target else {}
+            again = gradmagic.gradtape(program.cell, *program.sources, names=changed, **options)
+            assert freeze(again.loss) == freeze(run.loss)
+
+
 @settings(max_examples=15, **COMMON)
 @given(program=programs())
 def test_the_magic_gives_the_same(tf, program, gradtape, shell):

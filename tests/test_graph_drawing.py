@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 
 import gradmagic.render
-from gradmagic.core.records import Edge, Graph, Node, Output
-from gradmagic.render import flows, strips
-from gradmagic.render.graph import describe_graph, draw_graph, draw_key
+from gradmagic.core.records import Diagnosis, Edge, Graph, Group, Node, Output
+from gradmagic.core.summary import SMALL, summarize, summarize_briefly
+from gradmagic.render import flows, lanes, strips
+from gradmagic.render.graph import describe_graph, draw_graph, draw_key, draw_plan, plan_graph
 from gradmagic.render.lettering import measure_code, measure_small, shorten_text
 
 CSS = Path(gradmagic.render.__file__).parent / "graph.css"
@@ -132,7 +134,23 @@ def make_odd():
     return Graph(tuple(b.nodes), tuple(Edge(p, c, gradient=True) for p, c in pairs), 5)
 
 
-ALL = [make_softmax, make_branches, lambda: make_deep(40), make_hostile, make_odd]
+def make_broken(**more):
+    """x and h = tanh(x), of which argmax keeps no gradient and softmax does."""
+    b = Builder()
+    x = b.add("source", "x", shape=(8, 3))
+    h = b.add("op", "tanh(x)", x, shape=(8, 3), op="Tanh", line=1, name="h", position=0)
+    k = b.add("op", "argmax(h)", h, shape=(8,), op="ArgMax", line=2, gradient=False, position=1)
+    s = b.add("op", "softmax(h)", h, shape=(8, 3), op="Softmax", line=2, position=2)
+    m = b.add("op", "sum", k, s, op="AddN", line=3, position=3)
+    a = b.add("input", "a", shape=(8, 3), gradient=False)
+    m = b.add("op", "sum + a", m, a, op="AddV2", line=4, position=4)
+    b.add("target", "loss", m)
+    edges = [replace(edge, cut=edge.consumer == k[0]) for edge in b.edges]
+    edges.append(Edge(h[0], a[0], cut=True))  # a value that left TensorFlow and came back
+    return replace(b.graph(), edges=tuple(edges), **more)
+
+
+ALL = [make_softmax, make_branches, lambda: make_deep(40), make_hostile, make_odd, make_broken]
 
 
 def parse(svg):
@@ -172,7 +190,8 @@ def test_every_node_and_every_edge_is_drawn(make):
     assert sorted(drawn) == list(range(len(edges)))
     for number, edge in enumerate(edges):
         classes = [path.get("class") for path in drawn[number]]
-        assert classes.count("gm-v") == classes.count("gm-vh") == 1
+        assert classes.count("gm-v") == 1 + edge.cut
+        assert classes.count("gm-vh") == 1
         assert ("gm-d" in classes) == edge.gradient
 
 
@@ -369,12 +388,195 @@ def test_marks_stand_at_their_nodes():
     assert texts(find(tree, data_node="3")[0])[-1] == "5"
 
 
+ARGMAX = Diagnosis("not-differentiable", "x", 2, "ArgMax", "argmax has no gradient.", "", 1)
+
+
+def test_a_path_that_breaks_off_is_drawn_broken():
+    graph = make_broken()
+    tree = parse(draw_graph(graph))
+    for number, edge in enumerate(graph.edges):
+        classes = [path.get("class") for path in find(tree, data_edge=str(number))[0]]
+        assert classes.count("gm-vh") == 1
+        # the lane is in two pieces, with two strokes between: told without colour
+        assert classes.count("gm-v") == (2 if edge.cut else 1)
+        assert classes.count("gm-cut") == edge.cut
+        assert ("gm-d" in classes) == edge.gradient
+    for stroke in find(tree, **{"class": "gm-cut"}):
+        assert stroke.get("d").count("M") == 2
+
+
+def test_the_break_lies_between_the_pieces_of_its_lane():
+    graph = make_broken()
+    number = next(i for i, edge in enumerate(graph.edges) if edge.cut)
+    parts = find(parse(draw_graph(graph)), data_edge=str(number))[0]
+    upper, lower = [path.get("d") for path in parts if path.get("class") == "gm-v"]
+    end, start = (
+        float(re.findall(r"V([\d.]+)$", upper)[0]),
+        float(re.findall(r"[\d.]+", lower)[1]),
+    )
+    assert start - end == pytest.approx(lanes.BREAK)
+    (strokes,) = [path.get("d") for path in parts if path.get("class") == "gm-cut"]
+    heights = [float(y) for _x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", strokes)]
+    assert sum(heights) / 4 == pytest.approx((start + end) / 2, abs=0.1)
+
+
+def test_an_edge_that_carries_a_gradient_is_not_broken():
+    graph = make_softmax()
+    marked = replace(graph, edges=tuple(replace(edge, cut=True) for edge in graph.edges))
+    svg = draw_graph(marked)
+    drawn = parse(svg)
+    for number, edge in enumerate(graph.edges):
+        classes = [path.get("class") for path in find(drawn, data_edge=str(number))[0]]
+        assert ("gm-cut" in classes) != edge.gradient
+
+
+def test_what_is_known_of_an_op_stands_at_it():
+    wrong = Diagnosis("nan-gradient", "<b>", 3, "AddN", "NaN.", "", 3)
+    graph = make_broken()
+    tree = parse(draw_graph(graph, diagnoses=(wrong, ARGMAX, replace(ARGMAX, position=None))))
+    marked = {
+        group.get("data-node"): [sign.get("class") for sign in group.iter("g")][1:]
+        for group in find(tree)
+        if group.get("data-node")
+    }
+    assert {node: signs for node, signs in marked.items() if signs} == {
+        "2": ["gm-flag gm-missing"],
+        "4": ["gm-flag gm-wrong"],
+    }
+    assert node_of(tree, graph, "argmax(h)").find("title").text == (
+        "x: no gradient: not differentiable"
+    )
+    assert node_of(tree, graph, "sum").find("title").text == "<b>: NaN comes from here"
+
+
+def test_a_group_is_marked_by_its_line():
+    graph = make_branches()
+    known = Diagnosis("dead-relu", "x", 3, "Relu", "All are 0.", "", 77)
+    tree = parse(draw_graph(graph, diagnoses=(known,)))
+    assert find(node_of(tree, graph, "normalise"), **{"class": "gm-flag gm-weak"})
+
+
+def make_level():
+    """The inside of a group: a port, groups of several kinds, a traced op, a port."""
+    b = Builder()
+    x = b.add("port", "x", shape=(2, 3), detail="from dense")
+    h = b.add("group", "hidden", x, shape=(2, 3), count=3, detail="Dense", line=2)
+    c = b.add("group", "clip", h, shape=(2, 3), count=2, name="c")
+    unknown = (Output((2, 3), "float32", gradient=np.ones((2, 3))),)
+    t = b.add("op", "softmax(c)", c, op="Softmax", traced=True, outputs=unknown)
+    g = b.add("group", "inner.gradient(e, c)", t, shape=(2, 3), count=5)
+    b.add("port", "out", g, shape=(2, 3))
+    kinds = ("layer", "hidden"), ("custom_gradient", "clip"), ("gradient", "inner.gradient(e, c)")
+    groups = [Group(place, None, *kind) for place, kind in enumerate(kinds)]
+    return b.graph(), dict(zip((h[0], c[0], g[0]), groups, strict=True))
+
+
+def test_groups_that_open_say_what_they_are():
+    graph, groups = make_level()
+    tree = parse(draw_plan(plan_graph(graph, groups), live=True))
+    hidden, clip = node_of(tree, graph, "hidden"), node_of(tree, graph, "clip")
+    assert (hidden.get("data-group"), clip.get("data-group")) == ("0", "1")
+    assert texts(hidden) == ["hidden", "Dense, 3 ops, [2, 3], line 2"]
+    assert texts(clip) == ["clip", "custom gradient, 2 ops, [2, 3]"]
+    assert [sign.get("data-act") for sign in find(hidden, **{"class": "gm-sign"})] == ["open"]
+    back = node_of(tree, graph, "inner.gradient(e, c)")
+    assert back.get("class") == "gm-op gm-group gm-tape"
+    assert texts(back)[1] == "backward pass, 5 ops, [2, 3]"
+    softmax = node_of(tree, graph, "softmax(c)")
+    assert softmax.get("class") == "gm-op gm-traced"
+    assert texts(softmax)[1] == "Softmax, [2, 3], traced"
+
+
+def test_a_port_is_a_small_pill_with_its_name_only():
+    graph, groups = make_level()
+    tree = parse(draw_plan(plan_graph(graph, groups), live=True))
+    port = node_of(tree, graph, "x")
+    assert texts(port) == ["x"]
+    assert float(port.find("rect").get("height")) < 24
+    assert port.find("title").text == "from dense"
+    words = "".join(parse(draw_key(graph)).itertext())
+    assert "enters or leaves here" in words
+    assert "several ops" in words
+    assert "traced: values not known" in words
+
+
+def test_a_script_finds_where_everything_lies():
+    graph, groups = make_level()
+    plan = plan_graph(graph, groups)
+    tree = parse(draw_plan(plan, live=True))
+    for node in graph.nodes:
+        (group,) = find(tree, data_node=str(node.id))
+        x, y, width, height = map(float, group.get("data-at").split())
+        assert (x, y) == plan.layout.places[node.id]
+        box = group.find("rect")
+        assert float(box.get("x")) >= x - width / 2
+        assert float(box.get("x")) + float(box.get("width")) <= x + width / 2
+        assert y - height / 2 <= float(box.get("y")) <= y
+    for number, edge in enumerate(graph.edges):
+        (line,) = find(tree, data_edge=str(number))
+        ends = line.get("data-from"), line.get("data-to")
+        assert ends == (str(edge.producer), str(edge.consumer))
+        places = {float(x) for x in line.get("data-xs").split()}
+        assert places == {x for x, _y in plan.layout.routes[number]}
+    labels = find(tree, **{"class": "gm-label"})
+    assert {int(label.get("data-flow")) for label in labels} == set(plan.layout.labels)
+    assert {line.get("data-flow") for line in tree.iter("g") if line.get("data-edge")} == {
+        label.get("data-flow") for label in labels
+    }
+
+
+def test_what_a_script_needs_is_left_out_of_a_picture_without_one():
+    graph, groups = make_level()
+    plan = plan_graph(graph, groups)
+    still = draw_plan(plan)
+    assert not re.search(r"data-(at|xs|from|to|flow|group|act)|gm-sign", still)
+    assert written(still) == written(draw_plan(plan, live=True))
+    assert len(draw_plan(plan_graph(make_deep(100)), live=True)) < 1.2 * len(
+        draw_graph(make_deep(100))
+    )
+
+
+@pytest.mark.parametrize("size", [SMALL, SMALL + 1, 1 << 21])
+def test_of_a_large_gradient_the_norm_is_that_of_its_summary(size):
+    array = np.random.default_rng(size).normal(size=size).astype(np.float32)
+    assert summarize_briefly(array).norm == pytest.approx(summarize(array).norm, rel=1e-12)
+    array[7] = np.nan
+    assert summarize_briefly(array).nans == 1
+    array[7] = np.finfo(np.float32).max
+    assert summarize_briefly(array).norm == pytest.approx(summarize(array).norm)
+    huge = np.full(size, 1e200)
+    assert summarize_briefly(huge).norm == pytest.approx(1e200 * np.sqrt(size))
+
+
+def test_the_key_and_the_words_tell_of_a_break_only_where_there_is_one():
+    words = "".join(parse(draw_key(make_broken(), (ARGMAX,))).itertext())
+    assert words.endswith("the path to a source breaks off: no gradientexplained at the top")
+    words = "".join(parse(draw_key(make_softmax(), (ARGMAX,))).itertext())
+    assert "breaks off" not in words
+    assert "explained" not in words
+    label = parse(draw_graph(make_broken())).get("aria-label")
+    assert label.endswith(
+        "No gradient comes back from argmax(h) to tanh(x). No gradient comes back from a to tanh(x)."
+    )
+
+
+def test_the_listing_says_where_a_path_breaks_off():
+    lines = describe_graph(make_broken(), (ARGMAX,)).splitlines()
+    assert "  input   a [8, 3]; breaks off here, after h" in lines
+    assert "  line 2  ArgMax(h) -> [8]; breaks off here: not differentiable" in lines
+    assert not any("breaks off" in line for line in describe_graph(make_softmax()).splitlines())
+    wrong = Diagnosis("nan-gradient", "x", 3, "AddN", "NaN.", "", 3)
+    said = describe_graph(make_broken(), (wrong,))
+    assert re.search(r"AddN\(argmax\(h\), softmax\(h\)\) .*; NaN comes from here\n", said)
+    assert "ArgMax(h) -> [8]; breaks off here\n" in said
+
+
 def test_the_key_names_only_what_occurs():
     words = "".join(parse(draw_key(make_softmax())).itertext())
     assert words == (
         "inputsourceoptargetvalues flow downgradients flow up; label and line width give the norm"
     )
-    assert "ops of one line" in "".join(parse(draw_key(make_branches())).itertext())
+    assert "several ops" in "".join(parse(draw_key(make_branches())).itertext())
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (4, 6), (), (64, 64)])

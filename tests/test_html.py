@@ -22,6 +22,7 @@ from handmade import (
     make_summary,
 )
 
+import gradmagic
 from gradmagic.core.records import (
     CodeLine,
     Diagnosis,
@@ -167,23 +168,6 @@ def test_none_is_explained():
     assert "1 of 2 gradients is None: w." in text
     never = read(make_run(make_gradient("v", None, None))).text
     assert "v was never made" in never
-
-
-def test_a_diagnosis_stands_beside_its_source_and_once():
-    known = Diagnosis("not-used", "w", None, None, "loss does not depend on w.", "loss = f(w)")
-    other = Diagnosis("nan", "loss", 3, "Log", "The loss is NaN, because of log(0).", "")
-    page = render_html(make_run(make_gradient("w", W, None), diagnoses=(other, known)))
-    assert page.count("loss does not depend on w.") == 1
-    assert page.index("The loss is NaN") < page.index("Gradients") < page.index("loss does not")
-    assert "type instead" in page
-    assert "loss = f(w)" in page
-    assert "TensorFlow returned None" not in page
-
-
-def test_diagnoses_of_sources_in_the_table_are_not_lost():
-    gradients = [make_gradient(f"v{i}", B, None) for i in range(30)]
-    known = Diagnosis("not-used", "v29", None, None, "loss does not depend on v29.", "")
-    assert "loss does not depend on v29." in read(make_run(*gradients, diagnoses=(known,))).text
 
 
 def test_nan_and_infinity_are_marked_and_counted():
@@ -461,10 +445,10 @@ def make_graph(count: int, *, missing: int = 0) -> Graph:
 def folding(monkeypatch):
     """Leaves out every second op."""
 
-    def view(graph, *, unfolded=False):
-        return graph if unfolded else make_graph(graph.ops // 2)
+    def trim(graph):
+        return make_graph(graph.ops // 2)
 
-    monkeypatch.setattr("gradmagic.render.html.view", view)
+    monkeypatch.setattr("gradmagic.render.html.trim", trim)
     monkeypatch.setattr("gradmagic.render.html.describe_folding", lambda graph: "Half is folded.")
 
 
@@ -495,7 +479,7 @@ def test_a_graph_without_room_is_listed(folding):
 
 
 def test_a_drawing_that_fails_does_not_fail_the_report(folding, monkeypatch):
-    def fail(graph):
+    def fail(graph, diagnoses):
         raise RuntimeError("no <layout>")
 
     monkeypatch.setattr("gradmagic.render.html.draw_graph", fail)
@@ -515,7 +499,8 @@ PAPERS = {"light": ("#ffffff", "#212121"), "dark": ("#111111", "#ffffff")}  # pa
 
 def read_colours(theme: str) -> dict[str, str]:
     """The custom properties of report.css in a theme, as #rrggbb."""
-    rules = re.findall(r"([^{}]+)\{([^{}]*--gm-pos:[^{}]*)\}", load_style())
+    sheet = Path(gradmagic.__file__).with_name("render") / "report.css"
+    rules = re.findall(r"([^{}]+)\{([^{}]*--gm-pos:[^{}]*)\}", sheet.read_text("utf-8"))
     assert len(rules) == 2
     body = rules[0 if theme == "light" else 1][1]
     found = dict(re.findall(r"--gm-([a-z0-9]+):\s*(#[0-9a-f]{3,6})", body))
@@ -560,6 +545,8 @@ def test_contrast(theme):
     assert contrast(colours["grad"], colours["zero"]) >= 4.5
     assert contrast(colours["fill"], colours["paper"]) >= 3
     assert contrast(colours["ink1"], colours["fill"]) >= 3
+    assert contrast(colours["edge"], colours["paper"]) >= 3  # the outline of a diagnosis' sign
+    assert contrast(parse_colour("#212121"), colours["warn"]) >= 4.5  # and what stands in it
 
 
 @pytest.mark.parametrize("theme", PAPERS)
@@ -571,7 +558,7 @@ def test_signs_differ_in_more_than_hue(theme):
 
 def test_the_page_of_its_own_has_the_dark_colours_of_the_sheet():
     page = html.unescape(render_page(make_lesson()))
-    for name in ("grad", "pos", "neg", "zero", "fill"):
+    for name in ("grad", "pos", "neg", "zero", "fill", "warn", "edge"):
         assert f"--gm-{name}: {read_colours('dark')[name]}" in page
 
 
@@ -580,7 +567,7 @@ def test_every_rule_of_the_sheet_is_scoped():
         "utf-8"
     )
     sheet = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
-    for selectors in re.findall(r"([^{}@]+)\{", re.sub(r"@container[^{]*\{", "", sheet)):
+    for selectors in re.findall(r"([^{}@]+)\{", re.sub(r"@(container|media)[^{]*\{", "", sheet)):
         for selector in re.split(r",(?![^(]*\))", selectors):
             assert ".gm" in selector, selector
 

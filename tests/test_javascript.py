@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rjsmin
 
 import gradmagic
 from gradmagic.render import numbers
-from gradmagic.render.markup import squeeze_script
 from gradmagic.widgets.bundle import join_modules
 
 SCRIPTS = sorted(Path(__file__).parent.glob("*.test.mjs"))
@@ -96,15 +97,69 @@ def test_numbers_are_written_as_python_writes_them():
 
 
 @pytest.mark.skipif(NODE is None, reason="Node.js is not installed, and users do not need it")
-@pytest.mark.parametrize("squeeze", [str, squeeze_script], ids=["whole", "squeezed"])
-def test_the_joined_script_is_one_module(squeeze, tmp_path):
+@pytest.mark.parametrize("squeeze", [str, rjsmin.jsmin], ids=["whole", "squeezed"])
+@pytest.mark.parametrize(
+    ("name", "exported"),
+    [
+        ("activation.js", {"default", "mountSavedActivations", "Curves"}),
+        ("descent.js", {"default", "mountSavedDescent", "mountPanel"}),
+        ("losses.js", {"default", "mountWhenSeen", "Panel", "Table"}),
+        ("exporting.js", {"openBook", "inflate", "mountSaved", "mountPanel", "mountExplorer"}),
+        ("asking/saved.js", {"mountSavedAsked", "mountQuiz", "markAnswer"}),
+        ("report.js", {"default", "mountExplorer", "mountSavedExplorer", "makePicture"}),
+        ("asked_report.js", {"default", "mountSavedExplorer", "mountAskedReport", "mountQuiz"}),
+    ],
+)
+def test_the_joined_script_is_one_module(name, exported, squeeze, tmp_path):
     file = tmp_path / "joined.mjs"
-    file.write_text(squeeze(join_modules(WIDGETS / "losses.js")), "utf-8")
+    file.write_text(squeeze(join_modules(WIDGETS / name)), "utf-8")
     source = f"""
         const module = await import({file.as_uri()!r});
         console.log(JSON.stringify(Object.keys(module)));
     """
-    assert {"default", "mountWhenSeen", "Panel", "Table"} <= set(run_node(source))
+    assert exported <= set(run_node(source))
+
+
+def test_comments_are_taken_out_and_texts_stay():
+    text = 'const a = `x  ${b ? "// no" : 1}\\n  // t`; // one\n/** Two. */\nconst c = /a\\/\\/ b/.test("/* d */");\n'
+    line = rjsmin.jsmin(text)
+    for kept in ('`x  ${b ? "// no" : 1}\\n  // t`', "/a\\/\\/ b/", '"/* d */"'):
+        assert kept in line
+    assert "one" not in line
+    assert "Two" not in line
+
+
+def list_unimported(modules):
+    """``module: name`` of each function or class that a module calls, and neither has nor imports."""
+    exported = r"^export (?:async )?(?:function\*?|class|const|let) (\w+)"
+    shared = {
+        name for text in modules.values() for name in re.findall(exported, text, re.MULTILINE)
+    }
+    found = []
+    for module, text in modules.items():
+        imports = re.findall(r"^import \{([^}]*)\}", text, re.MULTILINE)
+        own = {name.strip() for line in imports for name in line.split(",")}
+        own |= set(re.findall(r"(?:function\*?|class|const|let) (\w+)", text))
+        code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+        code = re.sub(r"(^|\s)// .*$|^\s+[\w ]*\([^()]*\) \{$", "", code, flags=re.MULTILINE)
+        called = {name for name in shared if re.search(rf"(?<![\w.$#]){name}\(", code)}
+        found += [f"{module}: {name}" for name in sorted(called - own)]
+    return found
+
+
+def test_a_module_imports_what_it_calls():
+    modules = {
+        str(path.relative_to(WIDGETS)): path.read_text("utf-8") for path in WIDGETS.rglob("*.js")
+    }
+    assert "explorer/explorer.js" in modules
+    assert list_unimported(modules) == []  # (in the joined script they would be there by chance)
+
+
+def test_the_check_of_imports_can_fail():
+    modules = {"a.js": "export function one() {}\n", "b.js": "export const two = () => one();\n"}
+    assert list_unimported(modules) == ["b.js: one"]
+    modules["b.js"] = f'import {{ one }} from "./a.js";\n{modules["b.js"]}'
+    assert list_unimported(modules) == []
 
 
 def test_joining_takes_each_module_once(tmp_path):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -170,7 +169,7 @@ def test_no_message_grows_with_the_tensors(kernel: Kernel) -> None:
     assert 10_000 < sent <= 300_000
 
 
-def test_two_hundred_reruns_hold_one_run(kernel: Kernel) -> None:
+def test_sixty_reruns_hold_one_run(kernel: Kernel) -> None:
     kernel.run("import gc; kind = type(x)")
     count = "sum(type(one) is kind for one in gc.get_objects())"
     kernel.run("import ipywidgets")
@@ -180,7 +179,7 @@ def test_two_hundred_reruns_hold_one_run(kernel: Kernel) -> None:
     kernel.run("gc.collect()")
     tensors = int(kernel.value(count))
     widgets = int(kernel.value(reports))
-    for _ in range(195):
+    for _ in range(55):
         kernel.run(CELL)
     kernel.run("gc.collect()")
     assert abs(int(kernel.value(count)) - tensors) < 20
@@ -190,49 +189,3 @@ def test_two_hundred_reruns_hold_one_run(kernel: Kernel) -> None:
 def test_the_kernel_completes_the_magics_line(kernel: Kernel) -> None:
     matches = kernel.answer(kernel.client.complete("%%gradtape ", 11))["matches"]
     assert {"w", "x", "b"} <= set(matches)
-
-
-def test_the_tour_runs_and_is_kept_without_outputs() -> None:
-    tour = nbformat.read(Path(__file__).parents[1] / "examples" / "tour.ipynb", as_version=4)
-    cells = [cell for cell in tour.cells if cell.cell_type == "code"]
-    assert not any(cell.outputs or cell.execution_count for cell in cells)
-    NotebookClient(tour, timeout=180).execute()
-    reports = [
-        output.data["text/plain"]
-        for cell in cells
-        for output in cell.outputs
-        if output.output_type == "display_data" and "text/html" in output.data
-    ]
-    taped = sum(cell.source.startswith("%%gradtape") for cell in cells)
-    assert len(reports) == taped > 10
-    assert reports[0].startswith("y = 2")
-
-
-def test_the_lesson_on_losses_runs_and_says_what_it_should() -> None:
-    lesson = nbformat.read(Path(__file__).parents[1] / "examples" / "losses.ipynb", as_version=4)
-    cells = [cell for cell in lesson.cells if cell.cell_type == "code"]
-    assert not any(cell.outputs or cell.execution_count for cell in cells)
-    NotebookClient(lesson, timeout=180).execute()
-
-    def find(start: str) -> list[Any]:
-        (cell,) = (cell for cell in cells if cell.source.startswith(start))
-        return [output.data["text/plain"] for output in cell.outputs if "data" in output]
-
-    three = [float(number) for number in find("y = tf.one_hot([1, 2, 3, 0, 2]")[0][1:-1].split(",")]
-    assert max(three) - min(three) < 1e-6
-    panels = [
-        output.data["text/plain"]
-        for cell in cells
-        if "%gradlosses" in cell.source
-        for output in cell.outputs
-        if output.output_type == "display_data" and "text/html" in output.data
-    ]
-    assert len(panels) == sum("%gradlosses" in cell.source for cell in cells) == 6
-    assert all(panel.startswith("MSE against crossentropy") for panel in panels)
-    assert "crossentropy pulls 1.41 on its logits, MSE 0.0001" in panels[4]
-    start, on_crossentropy, on_mse = (
-        float(number) for number in find("from sklearn")[0][1:-1].split(",")
-    )
-    assert start < 0.2
-    assert on_mse < 0.3
-    assert on_crossentropy > 0.7

@@ -9,8 +9,8 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from gradmagic.core import layout as module
-from gradmagic.core.layout import Layout, LayoutError, lay_out, rank_nodes
+from gradmagic.core.layout import rows as module
+from gradmagic.core.layout.rows import Layout, LayoutError, lay_out, rank_nodes
 
 BOX = (96.0, 44.0)
 LABEL = (70.0, 80.0, 28.0)
@@ -263,3 +263,14 @@ def test_graphviz_gets_numbers_only_and_one_thread_at_a_time(monkeypatch):
     head, _node, *lines = seen[0].splitlines()
     assert head.startswith("digraph{")
     assert not set("".join(lines)) - set("0123456789.->[]{}=") - set("width") - set("weight")
+
+
+def test_graphs_that_are_built_alike_are_laid_out_once(monkeypatch):
+    sizes, edges, trunks, labels = make_random(99)
+    laid = lay_out(sizes, edges, trunks=trunks, labels=labels)
+    monkeypatch.setattr(module, "_ask_dot", lambda *_: pytest.fail("laid out again"))
+    renamed = {100 - node: size for node, size in sizes.items()}
+    moved = [(100 - producer, 100 - consumer) for producer, consumer in edges]
+    again = lay_out(renamed, moved, trunks=trunks, labels=labels)
+    assert again.places == {100 - node: place for node, place in laid.places.items()}
+    assert (again.routes, again.labels) == (laid.routes, laid.labels)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import gradmagic
 from gradmagic.core.errors import UserError
-from gradmagic.core.losses import compute_figures, take_sample_sources
+from gradmagic.core.losses.comparison import compute_figures, take_sample_sources
 
 
 def softmax(z):

@@ -11,10 +11,10 @@ import pytest
 from front_end import Page
 
 import gradmagic
-from gradmagic.core.panel import Origin, make_panel
+from gradmagic.core.losses.panel import Origin, make_panel
 from gradmagic.render.losses.document import render_page
 from gradmagic.render.numbers import say_number
-from gradmagic.widgets.losses import load_script
+from gradmagic.widgets.bundle import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -364,7 +364,7 @@ def test_opened_again_untrusted_it_still_tells_its_numbers(
 
 def test_the_saved_page_s_sliders_work(tf: Any, chromium: Any, tmp_path: Any) -> None:
     panel = make_panel(gradmagic.compare_losses(CLASSES, LOGITS), Origin("y", "logits"))
-    (tmp_path / "losses.html").write_text(render_page(panel, load_script()), "utf-8")
+    (tmp_path / "losses.html").write_text(render_page(panel, load_script("losses.js")), "utf-8")
     page = chromium.new_page(viewport={"width": 700, "height": 1200})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -14,9 +14,10 @@ import pytest
 
 import gradmagic
 from gradmagic import sidebar
-from gradmagic.core.panel import Origin, make_panel, take_in_hand
-from gradmagic.core.race import RaceOptions, run_race
-from gradmagic.core.sliders import SCALARS, move_slider
+from gradmagic.core.losses.panel import Origin, make_panel, take_in_hand
+from gradmagic.core.losses.race import RaceOptions, run_race
+from gradmagic.core.losses.sliders import SCALARS, move_slider
+from gradmagic.render.asking.words import list_words as list_quiz_words
 from gradmagic.render.losses import snippets
 from gradmagic.render.losses.claims import list_claims, list_words, name_flaw, name_state
 from gradmagic.render.losses.document import list_hand_codes, render_page, render_saved
@@ -24,7 +25,7 @@ from gradmagic.render.losses.panel import fill_snippet, load_style, render_panel
 from gradmagic.render.losses.tables import describe_batch, encode_block, pack_tables
 from gradmagic.render.losses.text import render_losses_text
 from gradmagic.render.losses.top import describe_claim
-from gradmagic.widgets.losses import load_script
+from gradmagic.widgets.bundle import load_script
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +344,7 @@ def test_a_saved_panel_is_small_whatever_it_holds(tf, samples, classes):
         tf.random.uniform([samples], 0, classes, tf.int32), tf.random.normal([samples, classes]) * 3
     )
     panel = make_panel(comparison, Origin("y", "z"))
-    page = render_page(panel, load_script())
+    page = render_page(panel, load_script("losses.js"))
     assert len(page.encode()) <= 500_000
     data = json.loads(re.search(r'data-of="\w+">(.*?)</script>', page, re.DOTALL)[1])
     held = [table["header"]["sample"] for table in data["tables"]]
@@ -356,7 +357,7 @@ def test_a_saved_panel_is_small_whatever_it_holds(tf, samples, classes):
 def test_infinite_losses_can_be_saved(tf):
     comparison = gradmagic.compare_losses([0, 1], [[0.0, 1.0], [0.5, 0.5]])
     panel = make_panel(comparison, Origin("y", "z"))
-    page = render_page(panel, load_script())
+    page = render_page(panel, load_script("losses.js"))
     assert "<td>inf</td>" in page
     assert json.loads(re.search(r'data-of="\w+">(.*?)</script>', page, re.DOTALL)[1])["tables"]
 
@@ -371,20 +372,21 @@ def test_save_writes_a_page_or_text(tmp_path, panel):
 
 
 def test_script_and_style_are_scoped_and_need_no_network():
-    script, style = load_script(), load_style()
+    script, style = load_script("losses.js"), load_style()
     assert "http" not in script.replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"^import ", script, re.MULTILINE)
     for rule in re.sub(r"@(container|media)[^{]*\{", "", style).split("}"):
         selectors = rule.partition("{")[0].strip()
-        assert not selectors or ".gm-" in selectors, selectors
+        scoped = ".gm-" in selectors or selectors.startswith("@keyframes gm-")
+        assert not selectors or scoped, selectors
 
 
 def test_every_word_is_used_and_there():
-    script = load_script()
+    script = load_script("losses.js")
     used = set(re.findall(r"words\.(\w+)", script))
     composed = set(re.findall(r"words\[`(\w+_)\$\{", script))  # claim_, flaw_, along_, ...
     kinds = {"logit", "confidence", "smoothing"}  # words[own.kind], words[key]
     words = set(list_words())
-    assert used <= words
+    assert used <= words | set(list_quiz_words())
     unused = words - used - kinds
     assert {word for word in unused if not word.startswith(tuple(composed))} == set()

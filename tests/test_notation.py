@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradmagic.core.notation import Expression, find_data_slots, shorten, write_op
+from gradmagic.core.graph.notation import Expression, find_data_slots, shorten, write_op
 
 A, B, C = Expression("a"), Expression("b"), Expression("c")
 SUM = write_op("AddV2", [A, B])
@@ -37,6 +37,8 @@ PRODUCT = write_op("Mul", [A, B])
         (write_op("__forward_my_layer_123", [A]), "my_layer(a)"),
         (write_op("SomeNewOpV2", [A]), "some_new_op(a)"),
         (write_op("Exp", [A]), "exp(a)"),
+        (write_op("AssignSubVariableOp", [A, PRODUCT]), "a.assign_sub(a \u00b7 b)"),
+        (write_op("AssignVariableOp", [A, B]), "a.assign(b)"),
     ],
 )
 def test_expressions(written: Expression, text: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 import gradmagic
 from gradmagic.core.errors import UserError
-from gradmagic.core.panel import Origin, make_panel
-from gradmagic.core.race import OPTIMIZERS, RaceOptions, choose_start, run_race
+from gradmagic.core.losses.panel import Origin, make_panel
+from gradmagic.core.losses.race import OPTIMIZERS, RaceOptions, choose_start, run_race
 from gradmagic.render.losses.panel import render_panel
 
 Z = [[10.0, 0.0], [0.0, 8.0], [2.0, 1.0], [1.0, 5.0]]

@@ -9,8 +9,8 @@ import pytest
 
 import gradmagic
 from gradmagic.core.errors import UserError
-from gradmagic.core.losses import compare_losses
-from gradmagic.core.search import find_losses
+from gradmagic.core.losses.comparison import compare_losses
+from gradmagic.core.losses.search import find_losses
 
 KERAS = "tf.keras.losses."
 

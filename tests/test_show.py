@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from handmade import make_gradient, make_lesson, make_run
 
-from gradmagic import show
+from gradmagic import saving, show
 from gradmagic.core.summary import summarize
 from gradmagic.render.text import render_text
 from gradmagic.widgets.report import ReportWidget
@@ -124,26 +124,80 @@ def test_the_oldest_widgets_are_closed(outputs, monkeypatch):
     assert len(show._widgets) == 3
 
 
+def test_the_report_is_there_before_its_graph_is_made_live(outputs, monkeypatch):
+    seen = []
+    monkeypatch.setattr(ReportWidget, "explore", lambda widget, run: seen.append(len(outputs)))
+    show.show_run(make_lesson(), Shell(), static=False, key="cell")
+    show.show_run(make_lesson(), Shell(), static=True, key="cell")
+    assert seen == [2]
+
+
+def test_a_graph_that_cannot_be_explored_leaves_the_report(outputs, monkeypatch, capsys):
+    def fail(widget, run):
+        raise RuntimeError("no layout\nmore")
+
+    monkeypatch.setattr(ReportWidget, "explore", fail)
+    show.show_run(make_lesson(), Shell(), static=False, key="cell")
+    assert len(outputs) == 2
+    said = "The graph of this report cannot be explored: RuntimeError: no layout\n"
+    assert capsys.readouterr().err == said
+
+
 def test_messages_stay_under_300_kb(outputs):
     value = summarize(np.random.default_rng(0).normal(size=(32, 32)))
     gradients = [make_gradient(f"model.layer{i}.kernel", value, value) for i in range(500)]
     show.show_run(make_run(*gradients), Shell(), static=False, key="cell")
     state = show._widgets["cell"].get_state()
+    assert len(state.pop("_esm")) + len(state.pop("_css")) < 120_000
     size = len(json.dumps([outputs, state], ensure_ascii=False, default=str).encode())
     assert 100_000 < size < 300_000
 
 
 def test_save_a_page(tmp_path):
     path = tmp_path / "a report.html"
-    show.save(make_lesson(), path)
+    saving.save(make_lesson(), path)
     page = path.read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "−2.273" in page
-    show.save(make_lesson(), str(path))  # again, and by name
+    saving.save(make_lesson(), str(path))  # again, and by name
+
+
+@pytest.fixture
+def square(tf):
+    """A run of a real cell."""
+    import gradmagic
+
+    return gradmagic.gradtape("loss = w * w", "w", names={"tf": tf, "w": tf.constant(3.0)})
+
+
+def test_a_saved_page_brings_its_graph_along(tmp_path, square):
+    saving.save(square, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text("utf-8")
+    (own,) = re.findall(r'<script type="application/json" data-explorer="(\w+)">', page)
+    data = re.search(r'data-explorer="\w+">(.*?)</script>', page, re.DOTALL)[1]
+    document = json.loads(data)
+    assert document["sources"].keys() == {"w"}
+    assert document["details"].keys() == document["nodes"].keys()
+    script = page.rpartition('<script type="module">')[2].partition("</script>")[0]
+    assert script.rstrip().endswith(f"mountSavedExplorer('{own}');")
+    assert "<img" not in page
+    assert 'class="gm-graph"' in page  # drawn without the script too
+
+
+def test_a_page_is_saved_even_if_its_graph_cannot_be_explored(
+    tmp_path, square, monkeypatch, capsys
+):
+    def fail(*args):
+        raise RuntimeError("no layout")
+
+    monkeypatch.setattr(saving, "render_explorer", fail)
+    saving.save(square, tmp_path / "report.html")
+    assert "data-explorer" not in (tmp_path / "report.html").read_text("utf-8")
+    assert "cannot be explored: RuntimeError: no layout" in capsys.readouterr().err
 
 
 def test_save_text(tmp_path):
-    show.save(make_lesson(), tmp_path / "report.TXT")
+    saving.save(make_lesson(), tmp_path / "report.TXT")
     assert (tmp_path / "report.TXT").read_text("utf-8") == render_text(make_lesson())
 
 
@@ -151,10 +205,10 @@ def test_save_says_what_it_can_and_where(tmp_path):
     with pytest.raises(
         ValueError, match=re.escape("A report can be saved as .html or .txt, not as 'x.pdf'.")
     ):
-        show.save(make_lesson(), tmp_path / "x.pdf")
+        saving.save(make_lesson(), tmp_path / "x.pdf")
     missing = tmp_path / "nowhere"
     with pytest.raises(
         FileNotFoundError,
         match=re.escape(f"There is no folder {str(missing)!r} to save 'x.html' in."),
     ):
-        show.save(make_lesson(), missing / "x.html")
+        saving.save(make_lesson(), missing / "x.html")

@@ -86,3 +86,18 @@ def test_kept_values_cannot_be_changed() -> None:
 
 def test_an_index_reads_as_in_python() -> None:
     assert (format_index(()), format_index((3, 0))) == ("", "[3, 0]")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-310, 1e300])
+def test_the_bins_are_numpys(scale: float) -> None:
+    array = np.random.default_rng(5).normal(size=70_000) * scale
+    one = summarize(array).histogram
+    counts, edges = np.histogram(array, len(one.counts), (array.min(), array.max()))
+    assert np.array_equal(one.edges, edges)
+    assert np.abs(one.counts - counts).sum() <= 4  # entries on an edge, by rounding
+    assert one.counts.sum() == array.size
+
+
+def test_the_largest_entry_is_the_first_of_its_size() -> None:
+    assert summarize(np.array([0.0, -2.0, 2.0, -2.0], np.float32)).largest == ((1,), -2.0)
+    assert summarize(np.array([0.0, 2.0, -2.0], np.float32)).largest == ((1,), 2.0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
+import gradmagic
 from gradmagic.core.errors import UserError
 
 
@@ -350,7 +352,7 @@ def test_ops_in_other_threads_are_said_to_be_missing(gradtape: Any, tf: Any) -> 
     run = gradtape(body, "w", names=names)
     assert float(names["grads"]["w"]) == 4.0  # as the with-block has it
     assert run.graph.missing == 1
-    assert [d.kind for d in run.diagnoses] == ["other-threads"]
+    assert [d.kind for d in run.diagnoses] == ["recording-stopped"]
     assert threading.getprofile() is None
 
 
@@ -437,3 +439,23 @@ def test_a_cell_can_run_another_under_a_tape_of_its_own(gradtape: Any, tf: Any) 
     assert float(names["loss"]) == 18.0  # 2 w * w, and its derivative 4 w
     assert float(names["grads"]["w"]) == 12.0
     assert not [name for name in names if " " in name]
+
+
+def test_tensors_tell_of_their_values_only_while_a_cell_runs(tf) -> None:
+    """In two threads at once too, and after an error."""
+    tensor = type(tf.constant(0.0))
+    before = {name: getattr(tensor, name) for name in ("numpy", "__float__", "__bool__")}
+    inside = threading.Barrier(2, timeout=60)
+
+    def run(wait):
+        names = {"tf": tf, "w": tf.constant(2.0), "inside": inside}
+        first = "inside.wait()\n" * 2 if wait else "inside.wait()\nfloat(w)\ninside.wait()\n"
+        with contextlib.suppress(ZeroDivisionError):
+            gradmagic.gradtape(f"{first}loss = w * w\n1 / 0", "w", names=names)
+
+    threads = [threading.Thread(target=run, args=(wait,)) for wait in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: getattr(tensor, name) for name in before} == before

@@ -54,11 +54,42 @@ def test_none_and_its_reason():
     )
     text = render_text(make_run(make_gradient("w", W, None), diagnoses=(known,)))
     assert "  [[-2.273  -1.659  -0.263]     None\n" in text
-    assert "  loss does not depend on w.\n  type instead:\n    loss = f(w)\n    x = 1" in text
-    other = Diagnosis("nan", "loss", 3, None, "The loss is NaN.", "")
-    assert "\n! The loss is NaN.\n" in render_text(
+    assert (
+        "\n\n! w: no gradient: not used\n  loss does not depend on w.\n"
+        "  type at the top of the cell:\n    loss = f(w)\n    x = 1\n\nw  [4, 3] float32\n"
+    ) in text
+    other = Diagnosis("nan-gradient", "loss", 3, None, "The loss is NaN.", "")
+    assert "\n! line 3: loss: NaN comes from here\n  The loss is NaN.\n" in render_text(
         make_run(make_gradient("w", W, DW), diagnoses=(other,))
     )
+
+
+def test_diagnoses_stand_on_top_worst_first_and_once():
+    many = [
+        Diagnosis("not-used", f"w{i}", None, None, f"loss does not depend on w{i}.", "")
+        for i in range(5)
+    ]
+    first = Diagnosis(
+        "left-tensorflow", "v", 2, "np.sin(v)", "np.sin(v) is NumPy.", "y = tf.sin(v)"
+    )
+    gradients = [make_gradient(one.subject, B, None) for one in (first, *many)]
+    text = render_text(make_run(*gradients, diagnoses=(first, *many)))
+    assert (
+        "! line 2: v: no gradient: left TensorFlow\n  np.sin(v) is NumPy.\n"
+        "  type in place of line 2:\n    y = tf.sin(v)\n"
+        "! w0, w1 and 3 more: no gradient: not used\n"
+        "  loss does not depend on w0. The same holds for w1, w2 and 2 more.\n\n"
+    ) in text
+    assert text.count("loss does not depend") == 1
+    assert "gradients are None" not in text  # each is explained
+
+
+def test_diagnoses_beyond_the_first_are_counted():
+    found = tuple(
+        Diagnosis("not-used", "w", line, None, f"Not on line {line}.", "") for line in range(20)
+    )
+    text = render_text(make_run(make_gradient("w", W, None), diagnoses=found))
+    assert "! 8 more are in gradmagic.last_run().diagnoses." in text
 
 
 def test_wide_characters_keep_the_columns():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import json
 import weakref
 
 import numpy as np
 import pytest
 from handmade import DW, W, make_gradient, make_lesson, make_run
 
+from gradmagic.core.records import Edge, Graph, Node, Output
 from gradmagic.render.html import render_html
 from gradmagic.widgets.report import ReportWidget
 from gradmagic.widgets.views import VIEW_TYPE
@@ -48,8 +50,57 @@ def test_a_closed_widget_is_let_go():
     assert held() is None
 
 
+def make_square():
+    """A run with a graph: w · w, and the target."""
+    w, two = np.float32(3), np.float32(6)
+    nodes = (
+        Node(0, "source", None, "w", None, (Output((), "float32", w, two, "w"),), "w", count=0),
+        Node(1, "op", "Square", "w²", 1, (Output((), "float32", np.float32(9), np.float32(1)),)),
+        Node(2, "target", None, "loss", 1, (Output((), "float32", np.float32(9), np.float32(1)),)),
+    )
+    edges = (Edge(0, 1, gradient=True), Edge(1, 2, gradient=True))
+    return make_run(make_gradient("w", w, two), loss=9.0, graph=Graph(nodes, edges, 1))
+
+
+def test_a_widget_explores_the_graph_of_its_run():
+    widget = ReportWidget(html="")
+    assert widget.explorer == ""
+    widget.explore(make_square())
+    document = json.loads(widget.explorer)
+    assert document["sources"] == {"w": 0}
+    sent = []
+    widget.send = sent.append
+    widget._handle_custom_msg({"kind": "detail", "node": "1"}, [])
+    assert sent == [{"kind": "detail", "node": "1", "html": document["details"]["1"]}]
+    widget._handle_custom_msg({"kind": "nonsense"}, [])
+    assert sent[1]["error"] == "Nobody here answers to 'nonsense'."
+    widget.close()
+    widget._handle_custom_msg({"kind": "detail", "node": "1"}, [])
+    assert len(sent) == 2
+
+
+def test_a_run_without_a_graph_is_a_report_as_before():
+    widget = ReportWidget(html="")
+    widget.explore(make_lesson())
+    assert widget.explorer == ""
+    widget.close()
+
+
+def test_a_closed_widget_lets_its_run_go():
+    run = make_square()
+    widget = ReportWidget(html="")
+    widget.explore(run)
+    held = weakref.ref(run)
+    del run
+    gc.collect()
+    assert held() is not None
+    widget.close()
+    gc.collect()
+    assert held() is None
+
+
 def test_the_script_needs_no_network():
-    assert "http" not in ReportWidget._esm
+    assert "http" not in ReportWidget._esm.replace("http://www.w3.org/2000/svg", "")
     assert "import " not in ReportWidget._esm.replace("// ", "")
 
 
@@ -61,7 +112,8 @@ MOUNT = """async ({source, html, words, width}) => {
   document.body.innerHTML = `<div id="el" style="width:${width}px"></div>`;
   const state = {html, words};
   const el = document.getElementById("el");
-  window.cleanUp = module.default.render({model: {get: (name) => state[name]}, el});
+  const model = {get: (name) => state[name], on() {}, off() {}, send() {}};
+  window.cleanUp = module.default.render({model, el});
 }"""
 
 

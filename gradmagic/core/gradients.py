@@ -18,7 +18,8 @@ from gradmagic.core.sources import COMPOSITES, is_differentiable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gradmagic.core.recorder import CellTape, Op, Recorder
+    from gradmagic.core.recorded import Op
+    from gradmagic.core.recorder import CellTape, Recorder
     from gradmagic.core.sources import Entry
 
 DENSE_LIMIT = 1_000_000  # entries of a Jacobian or Hessian; larger ones are refused

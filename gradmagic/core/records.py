@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Fold = Literal["shape", "same", "side", "constant"]
+ScopeKind = Literal["layer", "name", "function", "branch", "loop", "custom_gradient", "gradient"]
+GroupKind = Literal[ScopeKind, "block", "repeat", "line"]
 
 
 class ByName(tuple[T, ...], Generic[T]):  # noqa: SLOT001  (it has an attribute)
@@ -125,7 +127,7 @@ class Summary:
 class Target:
     """What was differentiated, and why that.
 
-    ``reason`` is ``"named"`` (with ``-t``), ``"loss"`` (the cell assigns ``loss``),
+    ``reason`` is ``"named"`` (with ``-t``), ``"loss"`` (the cell assigns ``loss`` or ``损失``),
     ``"last-expression"`` or ``"last-assigned"``. ``line`` is the line in the cell that computed it
     (None for a target named with ``-t``). ``summed`` says that the target is no scalar, so that
     TensorFlow differentiates the sum of its entries. ``unit`` is ``"nats"`` where the graph shows
@@ -184,8 +186,8 @@ class Output:
     """One output tensor of a node.
 
     ``value`` and ``gradient`` (of the target with respect to it) are as TensorFlow gave them, and
-    None where there is none or where it was too large to hold. ``name`` is the Python name that
-    the cell gave it, if any.
+    None where there is none or where it was too large to hold: ``summary`` then says what the value
+    was. ``name`` is the Python name that the code gave it, if any.
     """
 
     shape: tuple[int | None, ...]
@@ -193,6 +195,32 @@ class Output:
     value: Any = None
     gradient: Any = None
     name: str | None = None
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A call inside which an op ran.
+
+    Attributes
+    ----------
+    kind
+        ``"layer"`` (a Keras layer or model), ``"name"`` (tf.name_scope), ``"function"`` (a
+        tf.function), ``"branch"`` (one side of tf.cond), ``"loop"`` (condition or body of
+        tf.while_loop), ``"custom_gradient"`` (a function with the user's own gradient rule),
+        ``"gradient"`` (tape.gradient in the cell: ops of a backward pass).
+    name
+        What it is called: the layer's name, the function's.
+    detail
+        What it is, where the name does not say it: the layer's class, ``"then"``, ``"body"``.
+    call
+        Tells calls apart: each has another number.
+    """
+
+    kind: ScopeKind
+    name: str
+    detail: str = ""
+    call: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +234,8 @@ class Node:
     kind
         ``"source"`` and ``"input"``: tensors that were there before or are no op's output (an
         input is not differentiated); ``"op"``: an op that ran; ``"group"``: several of them,
-        drawn as one; ``"target"``: the last node, fed by the op that made the target.
+        drawn as one; ``"target"``: the last node, fed by the op that made the target; ``"port"``:
+        where a tensor enters or leaves the group whose inside is drawn.
     op
         TensorFlow's name of the op (``"MatMul"``); None for the others.
     label
@@ -226,10 +255,29 @@ class Node:
         None where it is drawn.
     count
         Number of ops it stands for: 1, more for a group, 0 for what is no op.
+    position
+        The place of its op among the recorded ones; None for what is no op. The ops inside a
+        tf.function have the place of its call.
+    attributes
+        The op's attributes as TensorFlow gave them: names and values in turn.
+    seconds
+        Time from the op before until this one was done; None where it was not measured.
+    scopes
+        The calls inside which the op ran, the outermost first.
+    traced
+        Its values are not known: it ran inside a tf.function that did not hand them out.
+    group
+        The innermost group that it belongs to, a position in :attr:`Graph.groups`; None for none.
+    inside
+        Of a group: the nodes that it stands for, those of all iterations of a repeat, and the
+        sources and inputs that only it uses and that are drawn inside it.
+    detail
+        Of a group what it is, of a port where its tensor comes from or goes to, where the label
+        does not say it.
     """
 
     id: int
-    kind: Literal["source", "input", "op", "group", "target"]
+    kind: Literal["source", "input", "op", "group", "target", "port"]
     op: str | None
     label: str
     line: int | None
@@ -237,6 +285,48 @@ class Node:
     source: str | None = None
     fold: Fold | None = None
     count: int = 1
+    position: int | None = None
+    attributes: tuple[Any, ...] = ()
+    seconds: float | None = None
+    scopes: tuple[Scope, ...] = ()
+    traced: bool = False
+    group: int | None = None
+    inside: tuple[Node, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Ops that are drawn as one node until it is opened.
+
+    Attributes
+    ----------
+    id
+        Its position in :attr:`Graph.groups`.
+    parent
+        The group that it lies in; None for none.
+    kind
+        That of the scope that it stands for; or ``"block"`` (neighbouring layers with one prefix),
+        ``"repeat"`` (the same ops again and again, as in a Python loop), ``"line"`` (what one line
+        of the cell ran).
+    name
+        What it is called.
+    detail
+        What it is, where the name does not say it.
+    line
+        The cell's line that ran it; None where that is not one line.
+    iterations
+        Of a repeat: for each time the ids of its nodes, in the same order each time; those of
+        ``iterations[0]`` are drawn for all. Empty for other kinds.
+    """
+
+    id: int
+    parent: int | None
+    kind: GroupKind
+    name: str
+    detail: str = ""
+    line: int | None = None
+    iterations: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -244,7 +334,8 @@ class Edge:
     """Output ``output`` of node ``producer`` is input ``slot`` of node ``consumer``.
 
     ``gradient``: a gradient flows back along it (the consumer has a gradient for it to pass on and
-    the producer one to receive).
+    the producer one to receive). ``cut``: what leads from a source to the target breaks off here,
+    so that no gradient comes back; such an edge may stand for a value that left TensorFlow.
     """
 
     producer: int
@@ -252,6 +343,7 @@ class Edge:
     output: int = 0
     slot: int = 0
     gradient: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,13 +351,29 @@ class Graph:
     """The ops that ran, from sources and inputs to the target.
 
     ``ops`` is the number of recorded ops; ``missing`` the number of ops that were seen to run in
-    other threads, where no tape records them.
+    other threads, where no tape records them. ``groups`` are in an order in which each comes after
+    the one that it lies in.
     """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     ops: int
     missing: int = 0
+    groups: tuple[Group, ...] = ()
+
+    def to_networkx(self) -> Any:
+        """The graph as a new networkx.MultiDiGraph: every recorded op, the folded ones too.
+
+        A node is a :attr:`Node.id`. It has ``kind``, ``op``, ``label``, ``name`` (the Python name,
+        or None), ``line``, ``source``, ``fold``, ``group``, ``traced``, and of its first output
+        ``shape``, ``dtype``, ``value`` and ``gradient``: NumPy arrays where they are dense and have
+        at most 1024 entries, else None. ``outputs`` has the same for each output. An edge runs from
+        producer to consumer and has ``slot``, ``output``, ``gradient`` and ``cut`` of an
+        :class:`Edge`; an op that takes a tensor twice has two.
+        """
+        from gradmagic.core.graph.networks import make_network
+
+        return make_network(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,10 +397,27 @@ class PerSample:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why something is not as expected.
+    """Why something is not as expected, from what really ran.
 
-    ``kind`` is a fixed word (``"not-used"``), ``subject`` the source or target concerned,
-    ``message`` one sentence, ``fix`` code to type instead (empty where there is none).
+    Attributes
+    ----------
+    kind
+        A fixed word of :data:`gradmagic.core.diagnose.KINDS`, such as ``"not-used"``.
+    subject
+        The source or target concerned.
+    line
+        The line of the cell where it happens; None where it is no line of the cell.
+    op
+        TensorFlow's name of the op in which it happens, or the code (``"np.sin(w)"``) or the tensor
+        that stands for it; None where there is none.
+    message
+        What happened, in a sentence.
+    fix
+        Code to type instead, empty where there is none: a line that begins with ``%%`` in place of
+        the cell's magic line; else in place of the statement on ``line``, or, where ``line`` is
+        None, at the top of the cell.
+    position
+        The place of the op among the recorded ones, as in :class:`Node`; or None.
     """
 
     kind: str
@@ -301,6 +426,7 @@ class Diagnosis:
     op: str | None
     message: str
     fix: str = ""
+    position: int | None = None
 
 
 @dataclass(frozen=True)

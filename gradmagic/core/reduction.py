@@ -12,7 +12,8 @@ from gradmagic.core.recorder import identify
 from gradmagic.core.records import PerSample
 
 if TYPE_CHECKING:
-    from gradmagic.core.recorder import Op, Recorder
+    from gradmagic.core.recorded import Op
+    from gradmagic.core.recorder import Recorder
 
 MOST_SAMPLES = 64  # per-sample losses that are kept
 

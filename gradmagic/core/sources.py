@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,10 +28,15 @@ COMPOSITES = (tf.RaggedTensor, tf.SparseTensor, tf.IndexedSlices)
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One tensor of a source: its own name, and the tensor or tf.Variable."""
+    """One tensor of a source: its own name, the tensor or tf.Variable, whether it is Keras' own.
+
+    ``given`` is what the user's code has: the Keras variable, where it is one.
+    """
 
     name: str
     tensor: Any
+    of_keras: bool = False
+    given: Any = None
 
     @property
     def variable(self) -> bool:
@@ -96,7 +102,7 @@ def expand(name: str, value: Any) -> list[Entry]:
     UserError
         It holds something else.
     """
-    value = unwrap(value)
+    given, value = value, unwrap(value)
     if isinstance(value, tf.SparseTensor):
         raise UserError(
             _("'{name}' is a SparseTensor, which has no gradient; name {name}.values").format(
@@ -104,13 +110,13 @@ def expand(name: str, value: Any) -> list[Entry]:
             )
         )
     if is_tensor(value):
-        return [Entry(name, value)]
+        return [Entry(name, value, given is not value, given)]
     if isinstance(value, dict):
         return [one for key, item in value.items() for one in expand(f"{name}[{key!r}]", item)]
     if isinstance(value, (list, tuple)) or type(value).__name__ in ("ListWrapper", "_TupleWrapper"):
         return [one for i, item in enumerate(value) for one in expand(f"{name}[{i}]", item)]
     if hasattr(value, "trainable_variables"):
-        return _expand_module(name, value)
+        return _expand_module(name, value, value.trainable_variables)
     if isinstance(value, (bool, int, float, complex)) or type(value).__module__ == "numpy":
         raise UserError(
             _(
@@ -126,8 +132,8 @@ def expand(name: str, value: Any) -> list[Entry]:
     )
 
 
-def _expand_module(name: str, module: Any) -> list[Entry]:
-    variables = list(module.trainable_variables)
+def _expand_module(name: str, module: Any, variables: Iterable[Any]) -> list[Entry]:
+    variables = list(variables)
     own = getattr(module, "name", "")
     names: list[str] = []
     for variable in variables:
@@ -138,7 +144,8 @@ def _expand_module(name: str, module: Any) -> list[Entry]:
         names.append(".".join([name, *parts]))
     if len(set(names)) < len(names):
         names = [f"{one}[{i}]" if names.count(one) > 1 else one for i, one in enumerate(names)]
-    return [Entry(n, unwrap(v)) for n, v in zip(names, variables, strict=True)]
+    pairs = ((n, v, unwrap(v)) for n, v in zip(names, variables, strict=True))
+    return [Entry(n, tensor, tensor is not v, v) for n, v, tensor in pairs]
 
 
 class Sources:
@@ -214,11 +221,7 @@ class Sources:
                 )
             entries = self._evaluate(text)
             if not entries:
-                raise UserError(
-                    _(
-                        "'{name}' has no trainable variables, so there is no gradient to take"
-                    ).format(name=text)
-                )
+                raise UserError(_say_untrainable(text, self._names))
             for entry in entries:  # bound where no watching was possible, as inside a function
                 known = self.versions.setdefault(entry.name, [])
                 if not known or known[-1].tensor is not entry.tensor:
@@ -254,6 +257,16 @@ def name_tensors(names: Mapping[str, Any]) -> dict[int, str]:
     return found
 
 
+def list_held(names: Mapping[str, Any]) -> list[Entry]:
+    """All Variables of the layers, models and modules in a namespace, trainable or not."""
+    entries: list[Entry] = []
+    for name, value in list(names.items()):
+        if hasattr(type(value), "trainable_variables") and not name.startswith("_"):
+            with contextlib.suppress(Exception):  # an object of the user's, which may do anything
+                entries += _expand_module(name, value, value.variables)
+    return [entry for entry in entries if isinstance(entry.tensor, tf.Variable)]
+
+
 def is_source(value: Any) -> bool:
     """Whether it is a tensor, a variable, or a layer, model or module."""
     value = unwrap(value)
@@ -263,6 +276,18 @@ def is_source(value: Any) -> bool:
 def _normalize(text: str) -> str:
     find_root(text)
     return ast.unparse(ast.parse(text.strip(), mode="eval"))
+
+
+def _say_untrainable(text: str, names: Mapping[str, Any]) -> str:
+    value = eval(text, {}, names)
+    if getattr(value, "trainable", None) is False and getattr(value, "variables", None):
+        return _(
+            "'{name}' is frozen, so it has no trainable variables and no gradient; "
+            "thaw it: {name}.trainable = True"
+        ).format(name=text)
+    return _("'{name}' has no trainable variables, so there is no gradient to take").format(
+        name=text
+    )
 
 
 def _say_unknown(name: str, known: Iterable[str]) -> str:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import ast
 import contextlib
 import time
+import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from gradmagic.core import diagnose, graph, program, reduction
+from gradmagic.core import program, reduction
 from gradmagic.core.cell import BOUND, Namespace
+from gradmagic.core.diagnose import diagnose
+from gradmagic.core.diagnose.code import CellCode
+from gradmagic.core.diagnose.cuts import find_cuts
+from gradmagic.core.diagnose.evidence import Evidence, Subject
+from gradmagic.core.diagnose.history import History
 from gradmagic.core.gradients import (
     finish_hessian,
     start_hessian,
@@ -20,14 +26,19 @@ from gradmagic.core.gradients import (
     take_jacobian,
     take_zeros,
 )
+from gradmagic.core.graph import building
+from gradmagic.core.graph.grouping import group_nodes
+from gradmagic.core.reads import add_hidden_reads
 from gradmagic.core.recorder import CellTape, EagerTensor, Recorder, check_tensorflow, identify
 from gradmagic.core.records import ByName, Gradient, TapeRun, Target
+from gradmagic.core.scopes import learn_layers, may_call_own
 from gradmagic.core.sources import (
     COMPOSITES,
     Entry,
     Sources,
     Version,
     find_parts,
+    list_held,
     name_tensors,
     unwrap,
 )
@@ -35,10 +46,10 @@ from gradmagic.core.summary import summarize
 from gradmagic.core.target import FoundTarget, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from gradmagic.core.cell import Cell
-    from gradmagic.core.records import Graph
+    from gradmagic.core.records import Diagnosis, Graph
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,9 @@ class Options:
     magic: str = "%%gradtape"
 
 
-def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
+def run_cell(
+    cell: Cell, names: dict[str, Any], options: Options, earlier: Sequence[str] = ()
+) -> TapeRun:
     """Run a compiled cell once under a tf.GradientTape and record what happened.
 
     Afterwards ``names`` is what the plain with-block would have left, plus ``grads``; the tape,
@@ -75,6 +88,8 @@ def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
         The namespace in which it runs.
     options
         What to differentiate, and how.
+    earlier
+        The code of the cells that ran before, for the diagnoses.
 
     Raises
     ------
@@ -84,14 +99,16 @@ def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
     __tracebackhide__ = True  # IPython folds this frame away when the cell raises
     check_tensorflow()
     tape = CellTape(
+        cell.filename,
         persistent=options.persistent,
         watch_accessed_variables=options.watch_accessed_variables,
     )
     sources = Sources(options.sources, names, tape, cell.lines)
     mentioned = frozenset(n.id for n in ast.walk(cell.tree) if isinstance(n, ast.Name))
+    calls_own = any(may_call_own(names[name]) for name in mentioned & names.keys())
     sources.check(frozenset(cell.lines), mentioned)
     body = _Body(cell, names, sources)
-    recorder = Recorder(cell.filename, flat=cell.flat)
+    recorder = Recorder(cell.filename, flat=cell.flat and not calls_own)
     try:
         names[options.tape] = tape
         with recorder if options.graph else contextlib.nullcontext(), tape:
@@ -107,7 +124,9 @@ def run_cell(cell: Cell, names: dict[str, Any], options: Options) -> TapeRun:
                 last_value=last_value,
             )
             entries = sources.finish() if sources.roots else _find_watched(sources, tape, names)
-            ran = _Ran(cell, names, options, tape, sources, body, recorder, target, entries)
+            ran = _Ran(
+                cell, names, options, tape, sources, body, recorder, target, entries, earlier
+            )
             slopes = start_hessian(tape, target.tensor, ran.flat) if options.hessian else None
         hessian = None if slopes is None else finish_hessian(tape, slopes, ran.flat)
         return _record(ran, hessian, forward_seconds)
@@ -162,6 +181,7 @@ class _Ran:
     recorder: Recorder
     target: FoundTarget
     entries: Mapping[str, list[Entry]]
+    earlier: Sequence[str]
 
     @property
     def flat(self) -> list[Entry]:
@@ -197,8 +217,8 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
     versions = [version for entry in ran.flat for version in ran.versions(entry)]
     known = [*ran.tape.watched_variables(), *(v.tensor for v in versions), *ran.names.values()]
     variables = {identify(one): one for one in map(unwrap, known) if isinstance(one, tf.Variable)}
-    recorder.add_hidden_reads(list(variables.values()), ran.tape)
-    paths = graph.find_paths(recorder, target.tensor, [v.tensor for v in versions])
+    add_hidden_reads(recorder, list(variables.values()), ran.tape)
+    paths = building.find_paths(recorder, target.tensor, [v.tensor for v in versions])
     between = [recorder.seen[number].tensor for number in paths.between]
     start = time.perf_counter()
     results, blocked = take_gradients(
@@ -207,15 +227,22 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
     backward_seconds = time.perf_counter() - start
     by_version = dict(zip(map(id, versions), results, strict=False))
     by_tensor = dict(zip(paths.between, results[len(versions) :], strict=True))
-    gradients = []
+    gradients, subjects = [], []
     for source, group in ran.entries.items():
         for entry in group:
             gradient, tensor = _make_gradient(ran, source, entry, by_version, blocked=bool(blocked))
             gradients.append(gradient)
+            own = ran.versions(entry)
+            connected = by_version[id(own[gradient.taken])] is not None
+            subjects.append(Subject(gradient, tensor, connected, own, entry.of_keras))
             if not isinstance(tensor, COMPOSITES):
                 by_tensor[identify(tensor)] = by_version[id(ran.versions(entry)[gradient.taken])]
     positions = _name_positions(ran.entries, gradients)
     ran.names["grads"] = ByName([one.result for one in gradients], positions)
+    drawn = _build_graph(ran, variables, by_tensor, paths) if ran.options.graph else None
+    diagnoses, cuts = explain(ran, subjects, by_tensor, drawn)
+    if cuts:
+        drawn = _build_graph(ran, variables, by_tensor, paths, cuts)
     return TapeRun(
         target=Target(
             name=target.name,
@@ -227,21 +254,42 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
         ),
         loss=target.tensor,
         gradients=ByName(gradients, positions),
-        graph=_build_graph(ran, variables, by_tensor, paths) if ran.options.graph else None,
+        graph=None if drawn is None else group_nodes(drawn),
         lines=program.write_program(
             ran.cell, ran.options, target, gradients, ran.sources.roots, ran.names
         ),
         magic=ran.options.magic,
         forward_seconds=forward_seconds,
         backward_seconds=backward_seconds,
-        diagnoses=tuple(
-            diagnose.diagnose(gradients, ran.flat, ran.tape, recorder, target.name, blocked)
-        ),
+        diagnoses=diagnoses,
         per_sample=reduction.find_per_sample(recorder, target.tensor),
         hessian=hessian,
         history=(float(np.real(tf.reduce_sum(target.tensor).numpy())),),
         ops=len(recorder.ops),
     )
+
+
+def explain(
+    ran: _Ran, subjects: Sequence[Subject], gradients: Mapping[int, Any], drawn: Graph | None
+) -> tuple[tuple[Diagnosis, ...], frozenset[building.Cut]]:
+    """The diagnoses, worst first, and where the graph must show a way that breaks off."""
+    modules = {n for n, value in ran.names.items() if isinstance(value, types.ModuleType)}
+    evidence = Evidence(
+        recorder=ran.recorder,
+        tape=ran.tape,
+        target=ran.target,
+        subjects=subjects,
+        gradients=gradients,
+        names=name_tensors(ran.names) | ran.body.tensor_names,
+        code=CellCode(ran.cell.tree, modules),
+        history=History(ran.earlier, modules),
+        graph=drawn,
+        namespace=ran.names,
+        bound={name: line for name, (_value, line) in ran.body.bound.items()},
+        magic=ran.options.magic,
+    )
+    diagnoses = diagnose(evidence)
+    return diagnoses, find_cuts(evidence, diagnoses)
 
 
 def _make_gradient(
@@ -303,7 +351,8 @@ def _build_graph(
     ran: _Ran,
     variables: Mapping[int, Any],
     by_tensor: Mapping[int, Any],
-    paths: graph.Paths,
+    paths: building.Paths,
+    cuts: Collection[building.Cut] = (),
 ) -> Graph:
     sources = {
         identify(part): entry.name
@@ -311,13 +360,25 @@ def _build_graph(
         for version in ran.versions(entry)
         for part in find_parts(version.tensor)
     }
-    return graph.build(
+    held = {identify(entry.tensor): entry for entry in list_held(ran.names)}
+    if ran.recorder.functions:
+        learn_layers(ran.names.values())
+    return building.build(
         ran.recorder,
         target=ran.target.tensor,
         target_name=ran.target.name,
-        names=ran.body.tensor_names,
+        names={number: entry.name for number, entry in held.items()}
+        | {
+            identify(one): name
+            for name, one in ((name, unwrap(one)) for name, one in ran.names.items())
+            if isinstance(one, tf.Variable)
+        }
+        | {cut.end: cut.name for cut in cuts if cut.name}
+        | ran.recorder.local_names
+        | ran.body.tensor_names,
         sources=sources,
-        variables=variables,
+        variables={number: entry.tensor for number, entry in held.items()} | dict(variables),
         gradients={number: one for number, one in by_tensor.items() if one is not None},
         paths=paths,
+        cuts=cuts,
     )

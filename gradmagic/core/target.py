@@ -13,9 +13,12 @@ from gradmagic.core.i18n import _
 from gradmagic.core.sources import COMPOSITES, is_differentiable, is_tensor, unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from gradmagic.core.cell import Cell
+
+
+LOSS_NAMES = ("loss", "损失")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,8 @@ def find_target(
 ) -> FoundTarget:
     """The target: what is named; else ``loss``, the last expression, the last float tensor.
 
+    ``损失`` counts as ``loss``.
+
     Must be called while the tape records: ``expression`` may compute.
 
     Parameters
@@ -59,9 +64,10 @@ def find_target(
     if expression is not None:
         value = _evaluate(expression, names)
         return FoundTarget(expression, "named", None, _check(expression, value))
-    if "loss" in bound:
-        value, line = bound["loss"]
-        return FoundTarget("loss", "loss", line, _check("loss", value))
+    loss = find_loss(bound)
+    if loss is not None:
+        value, line = bound[loss]
+        return FoundTarget(loss, "loss", line, _check(loss, value))
     if last_value is not None and is_tensor(unwrap(last_value)):
         end = cell.tree.body[-1]
         name = ast.unparse(end)
@@ -69,9 +75,17 @@ def find_target(
     for name, (value, line) in reversed(list(bound.items())):
         if isinstance(value, tf.Tensor) and is_tensor(value) and is_differentiable(value):
             return FoundTarget(name, "last-assigned", line, value)
+    for name, (value, line) in reversed(list(bound.items())):  # a Variable given another name
+        if isinstance(unwrap(value), tf.Variable) and is_differentiable(unwrap(value)):
+            return FoundTarget(name, "last-assigned", line, unwrap(value))
     raise UserError(
         _("the cell makes no float tensor to differentiate; assign one to loss, or name it with -t")
     )
+
+
+def find_loss(bound: Collection[str]) -> str | None:
+    """The name among these that says of itself that it is the loss."""
+    return next((name for name in LOSS_NAMES if name in bound), None)
 
 
 def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
@@ -88,6 +102,13 @@ def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
 
 def _check(name: str, value: Any) -> Any:
     value = unwrap(value)
+    if isinstance(value, (bool, int, float, complex)) or type(value).__module__ == "numpy":
+        raise UserError(
+            _(
+                "the target '{name}' is no tensor but a number outside TensorFlow (its type is "
+                "{kind}), through which no gradient goes; compute it with TensorFlow's functions"
+            ).format(name=name, kind=type(value).__name__)
+        )
     if not is_tensor(value) or isinstance(value, COMPOSITES):
         raise UserError(
             _(

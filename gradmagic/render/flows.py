@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradmagic.core.summary import summarize
+from gradmagic.core.summary import summarize, summarize_briefly
 from gradmagic.render import lanes, strips
 from gradmagic.render.lettering import escape_text, measure_code, measure_small, shorten_text
 from gradmagic.render.numbers import format_column, format_number
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from gradmagic.core.layout import Layout
-    from gradmagic.core.records import Graph, Node, Output, Summary
+    from gradmagic.core.layout.rows import Layout
+    from gradmagic.core.records import Edge, Graph, Node, Output, Summary
 
 MOST = 24  # entries of an array that is drawn as cells
 MOST_CELLS = 1200  # in a whole graph, so that the picture stays small
@@ -33,7 +33,8 @@ _WORDS = 4  # entries of a vector of whole numbers that is written out
 class Flow:
     """A tensor that edges carry, and what is shown of it.
 
-    ``edges`` are indices into the graph's edges, ``back`` those along which a gradient flows.
+    ``edges`` are indices into the graph's edges, ``back`` those along which a gradient flows, and
+    ``cut`` those where a path from a source breaks off.
     ``value`` and ``gradient`` are cells on one scale up to ``largest``; ``text`` stands in the
     place of the value's cells. ``norm`` is that of the gradient, summed over all consumers, and
     ``width`` that of its lane in px.
@@ -41,6 +42,7 @@ class Flow:
 
     edges: tuple[int, ...]
     back: tuple[int, ...]
+    cut: tuple[int, ...]
     name: str
     text: str
     value: np.ndarray | None
@@ -74,6 +76,7 @@ def collect_flows(graph: Graph) -> list[Flow]:
             Flow(
                 edges=tuple(indices),
                 back=back,
+                cut=tuple(i for i in indices if graph.edges[i].cut and i not in back),
                 name=_choose_name(outputs[i], nodes[producer], targets),
                 text=text,
                 value=value,
@@ -140,11 +143,18 @@ def draw_label(flow: Flow, x: float, y: float) -> str:
     return "".join(parts)
 
 
-def draw_flow(flow: Flow, layout: Layout, label: tuple[float, float] | None) -> str:
+def draw_flow(
+    flow: Flow,
+    layout: Layout,
+    label: tuple[float, float] | None,
+    anchor: tuple[int, Sequence[Edge]] | None = None,
+) -> str:
     """The lanes of all edges of a tensor: values down on the left, gradients up on the right.
 
     Where several edges bring gradients back, they meet at the label, and from there to the
-    producer the lane has the width of their sum.
+    producer the lane has the width of their sum. With an ``anchor``, the number of the
+    flow and the graph's edges, each says which flow it is of, between which nodes it runs, and at
+    which places it runs downwards.
     """
     aside = lanes.ASIDE if flow.back else 0
     meeting = label if len(flow.back) > 1 else None
@@ -154,10 +164,12 @@ def draw_flow(flow: Flow, layout: Layout, label: tuple[float, float] | None) -> 
     # the longest first: the others then branch off from it
     for index in sorted(flow.edges, key=lambda index: -_measure_depth(layout.routes[index])):
         route = layout.routes[index]
-        parts.append(f'<g data-edge="{index}">')
+        anchored = "" if anchor is None else _anchor_edge(anchor[0], anchor[1][index], route)
+        parts.append(f'<g data-edge="{index}"{anchored}>')
         value = lanes.shift_route(route, aside)
+        draw = _draw_broken if index in flow.cut else _draw_arrow
         parts.append(
-            _draw_arrow("v", lanes.leave_shared(value, values), USUAL, 0 if values else lanes.GAP)
+            draw("v", lanes.leave_shared(value, values), USUAL, 0 if values else lanes.GAP)
         )
         values.append(value)
         if index in flow.back:
@@ -172,6 +184,12 @@ def draw_flow(flow: Flow, layout: Layout, label: tuple[float, float] | None) -> 
                 parts.append(_draw_arrow("d", gradient[::-1], width))
         parts.append("</g>")
     return "".join(parts)
+
+
+def _anchor_edge(flow: int, edge: Edge, route: Sequence[lanes.Point]) -> str:
+    ends = f'data-from="{edge.producer}" data-to="{edge.consumer}"'
+    places = " ".join(f"{x:g}" for x in dict.fromkeys(x for x, _y in route))
+    return f' data-flow="{flow}" {ends} data-xs="{places}"'
 
 
 def _measure_depth(route: Sequence[lanes.Point]) -> float:
@@ -208,12 +226,31 @@ def _draw_arrow(
     )
 
 
+def _draw_broken(kind: str, points: Sequence[lanes.Point], width: float, gap: float) -> str:
+    """A lane that breaks off before its head."""
+    way = lanes.cut_start(points, gap)[::-1]
+    end = lanes.GAP + lanes.HEAD + 3
+    here, ahead = (lanes.cut_start(way, end + part * lanes.BREAK)[0] for part in (0.5, 0))
+    before = lanes.cut_start(way, end + lanes.BREAK)[::-1]
+    after = lanes.cut_start(way[::-1], max(lanes.measure_route(way) - end, 0))
+    return (
+        f'<path class="gm-{kind}" d="{lanes.draw_line(before)}"/>'
+        f"{_draw_arrow(kind, after, width, 0)}{draw_break(here, ahead)}"
+    )
+
+
+def draw_break(here: lanes.Point, ahead: lanes.Point) -> str:
+    """The sign for a path that breaks off, across a lane that runs towards ``ahead``."""
+    strokes = lanes.draw_strokes(here, ahead)
+    return f'<path class="gm-edge" d="{strokes}"/><path class="gm-cut" d="{strokes}"/>'
+
+
 def _find_output(node: Node, place: int) -> Output | None:
     return node.outputs[place] if place < len(node.outputs) else None
 
 
 def _summarize_gradient(output: Output | None) -> Summary | None:
-    return None if output is None or output.gradient is None else summarize(output.gradient)
+    return None if output is None or output.gradient is None else summarize_briefly(output.gradient)
 
 
 def _summarize_value(output: Output | None) -> Summary | None:
@@ -278,5 +315,5 @@ def _choose_name(output: Output | None, producer: Node, consumers: Sequence[Node
     if output is None or not output.name:
         return ""
     told = {producer.label, producer.source}
-    told |= {node.label.split(" = ")[0] for node in consumers if node.kind == "target"}
+    told |= {node.label.split(" = ")[0] for node in consumers if node.kind in ("target", "port")}
     return "" if output.name in told else output.name

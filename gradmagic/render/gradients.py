@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _
 from gradmagic.render.derivatives import render_hessian
-from gradmagic.render.markup import STYLED, Html, join, tag
+from gradmagic.render.markup import STYLED, Html, fill, join, tag
 from gradmagic.render.others import render_others
+from gradmagic.render.presenting import explain_signs
 from gradmagic.render.source import render_source
 
 if TYPE_CHECKING:
@@ -44,14 +45,15 @@ def render_gradients(run: TapeRun, shown: list[Html]) -> Html:
     return join(
         *shown,
         tag("p", nothing) if not run.gradients else None,
-        render_others(others, len(shown)) if others else None,
+        render_others(others, len(shown), run.diagnoses) if others else None,
         render_hessian(run.hessian, run) if run.hessian is not None else None,
         tag("p", _explain_tints(), class_="gm-s gm-tints", style=STYLED) if tinted else None,
     )
 
 
-def _explain_tints() -> str:
-    return _(
-        "Green is above 0, violet below; the tint grows with the square root of the number. "
-        "A source has one scale for both tables: ticks above it are values, below it gradients."
+def _explain_tints() -> Html:
+    words = _(
+        "{signs}; the tint grows with the square root of the number. A source has one scale for "
+        "both tables: ticks above it are values, below it gradients."
     )
+    return fill(words, signs=explain_signs())

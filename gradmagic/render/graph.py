@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gradmagic.core.i18n import _, _n
-from gradmagic.core.layout import lay_out
-from gradmagic.render.flows import collect_flows, draw_flow, draw_label, measure_label
-from gradmagic.render.lettering import (
-    clean_text,
-    escape_text,
-    measure_code,
-    measure_small,
-    shorten_text,
+from gradmagic.core.i18n import _, _n, join_sentences
+from gradmagic.core.layout.rows import lay_out
+from gradmagic.render.diagnoses import SEVERITIES, find_places, find_severity
+from gradmagic.render.flows import (
+    collect_flows,
+    draw_break,
+    draw_flow,
+    draw_label,
+    measure_label,
 )
-from gradmagic.render.listing import (
-    describe_graph,
-    drop_loose_edges,
-    write_label,
-    write_shape,
-)
+from gradmagic.render.lettering import escape_text, shorten_text
+from gradmagic.render.listing import describe_graph, drop_loose_edges, write_label
+from gradmagic.render.marks import render_mark
+from gradmagic.render.nodes import CLASSES, OPS, STEP, draw_node, measure_node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradmagic.core.records import Graph, Node
+    from gradmagic.core.layout.rows import Layout
+    from gradmagic.core.records import Diagnosis, Graph, Group
     from gradmagic.render.flows import Flow
 
 __all__ = ["describe_graph", "draw_graph", "draw_key"]
 
-HEIGHT = 44  # px of a node
-_OPS: Final = ("op", "group")
-STEP = 24  # widths are multiples of it, so that the nodes of a chain end alike
 WIDEST_FAN = 480  # px of a node with several outputs at most, but for its text
 NAMED = 8  # names in the picture's description
 
-_CLASSES: Final = {
-    "input": "gm-input",
-    "source": "gm-source",
-    "op": "gm-op",
-    "group": "gm-op gm-group",
-    "target": "gm-target",
-}
 _KEY_SHAPES: Final = {
     "input": '<rect x=".5" y=".5" width="23" height="13"/>',
     "source": '<rect x="1" y="1" width="22" height="12"/>',
@@ -49,11 +39,63 @@ _KEY_SHAPES: Final = {
     "group": '<rect x=".5" y=".5" width="23" height="13" rx="6.5"/>'
     '<rect x="3" y="3" width="18" height="8" rx="4"/>',
     "target": '<rect width="24" height="14"/>',
+    "port": '<rect x=".5" y="1.5" width="23" height="11" rx="5.5"/>',
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A graph and where all of it will be drawn.
+
+    ``flows`` are its tensors; ``sizes`` width and height of each node by its id; ``groups`` those
+    to which nodes can be opened, likewise.
+    """
+
+    graph: Graph
+    flows: Sequence[Flow]
+    sizes: Mapping[int, tuple[float, float]]
+    groups: Mapping[int, Group]
+    layout: Layout
+
+
+def plan_graph(graph: Graph, groups: Mapping[int, Group] | None = None) -> Plan:
+    """Find a place for each node, label and line of a graph.
+
+    Parameters
+    ----------
+    graph
+        What to draw: every node of it.
+    groups
+        Those to which nodes can be opened, by the nodes' ids.
+
+    Raises
+    ------
+    LayoutError
+        If pygraphviz is missing or fails.
+    """
+    graph = drop_loose_edges(graph)
+    flows = collect_flows(graph)
+    labels = {place: measure_label(flow) for place, flow in enumerate(flows)}
+    groups = groups or {}
+    sizes = {node.id: measure_node(node, groups.get(node.id)) for node in graph.nodes}
+    for producer, room in _measure_fans(graph, flows, labels).items():
+        width, height = sizes[producer]
+        sizes[producer] = (max(width, room), height)
+    layout = lay_out(
+        sizes,
+        [(edge.producer, edge.consumer) for edge in graph.edges],
+        trunks=_number_trunks(graph),
+        labels=labels,
+    )
+    return Plan(graph, flows, sizes, groups, layout)
+
+
 def draw_graph(
-    graph: Graph, *, title: str | None = None, marks: Mapping[int, str] | None = None
+    graph: Graph,
+    *,
+    title: str | None = None,
+    marks: Mapping[int, str] | None = None,
+    diagnoses: Sequence[Diagnosis] = (),
 ) -> str:
     """Draw a graph as one inline ``<svg>``: values flow down, gradients up.
 
@@ -66,31 +108,40 @@ def draw_graph(
     marks
         A number or letter for some nodes' ids, written at their upper right corners, to which a
         text beside the picture can point.
+    diagnoses
+        What is known of some ops: these get its sign, and its title as their tooltip.
 
     Raises
     ------
     LayoutError
         If pygraphviz is missing or fails.
     """
-    marks = marks or {}
-    graph = drop_loose_edges(graph)
-    flows = collect_flows(graph)
-    labels = {place: measure_label(flow) for place, flow in enumerate(flows)}
-    sizes = {node.id: (_measure_node(node), HEIGHT) for node in graph.nodes}
-    for producer, room in _measure_fans(graph, flows, labels).items():
-        sizes[producer] = (max(sizes[producer][0], room), HEIGHT)
-    layout = lay_out(
-        sizes,
-        [(edge.producer, edge.consumer) for edge in graph.edges],
-        trunks=_number_trunks(graph),
-        labels=labels,
-    )
-    lines = [draw_flow(flow, layout, layout.labels.get(i)) for i, flow in enumerate(flows)]
-    written = [draw_label(flows[i], *place) for i, place in layout.labels.items()]
-    nodes = [
-        _draw_node(node, layout.places[node.id], sizes[node.id][0], marks.get(node.id, ""))
-        for node in graph.nodes
+    return draw_plan(plan_graph(graph), title=title, marks=marks, diagnoses=diagnoses)
+
+
+def draw_plan(
+    plan: Plan,
+    *,
+    title: str | None = None,
+    marks: Mapping[int, str] | None = None,
+    diagnoses: Sequence[Diagnosis] = (),
+    live: bool = False,
+) -> str:
+    """Draw what :func:`plan_graph` placed; parameters as for :func:`draw_graph`.
+
+    ``live``: nodes, lines and labels carry what a script needs to move them, and groups the sign
+    that opens them.
+    """
+    graph, layout = plan.graph, plan.layout
+    lines = [
+        draw_flow(flow, layout, layout.labels.get(i), (i, graph.edges) if live else None)
+        for i, flow in enumerate(plan.flows)
     ]
+    written = [
+        _anchor(label, i, layout.labels[i], measure_label(plan.flows[i])) if live else label
+        for i, label in draw_labels(plan).items()
+    ]
+    nodes = draw_nodes(plan, marks=marks, diagnoses=diagnoses, live=live)
     return (
         f'<svg class="gm-graph" role="img" aria-label="{escape_text(_describe(graph, title))}"'
         f' width="{layout.width:g}" height="{layout.height:g}">'
@@ -98,35 +149,95 @@ def draw_graph(
     )
 
 
-def draw_key(graph: Graph) -> str:
+def draw_nodes(
+    plan: Plan,
+    *,
+    marks: Mapping[int, str] | None = None,
+    diagnoses: Sequence[Diagnosis] = (),
+    live: bool = False,
+) -> list[str]:
+    """SVG of each node in turn; parameters as for :func:`draw_plan`."""
+    marks, places = marks or {}, find_places(plan.graph, diagnoses)
+    return [
+        draw_node(
+            node,
+            plan.layout.places[node.id],
+            plan.sizes[node.id],
+            mark=marks.get(node.id, ""),
+            diagnoses=places.get(node.id, []),
+            group=plan.groups.get(node.id),
+            live=live,
+        )
+        for node in plan.graph.nodes
+    ]
+
+
+def draw_labels(plan: Plan) -> dict[int, str]:
+    """SVG of what stands beside each line, by the place of its flow."""
+    return {i: draw_label(plan.flows[i], *place) for i, place in plan.layout.labels.items()}
+
+
+def _anchor(
+    label: str, flow: int, place: tuple[float, float], room: tuple[float, float, float]
+) -> str:
+    """A label with the place on its line, and the px that it takes to both sides of it."""
+    at = f"{place[0]:g} {place[1]:g} {room[0]:.0f} {room[1]:.0f}"
+    return f'<g class="gm-label" data-flow="{flow}" data-at="{at}">{label}</g>'
+
+
+def draw_key(graph: Graph, diagnoses: Sequence[Diagnosis] = ()) -> str:
     """The line above a graph that names the shapes and lines which occur in it, as HTML."""
     roles = {node.kind for node in graph.nodes}
     words = {
         "input": _("input"),
         "source": _("source"),
         "op": _("op"),
-        "group": _("ops of one line"),
+        "group": _("several ops"),
         "target": _("target"),
+        "port": _("enters or leaves here"),
     }
     parts = [
-        f'<span><svg width="24" height="14" aria-hidden="true"><g class="{_CLASSES[role]}">'
+        f'<span><svg width="24" height="14" aria-hidden="true"><g class="{CLASSES[role]}">'
         f"{_KEY_SHAPES[role]}</g></svg>{escape_text(word)}</span>"
         for role, word in words.items()
         if role in roles
     ]
+    if any(node.traced for node in graph.nodes):
+        traced = escape_text(_("traced: values not known"))
+        parts.append(
+            '<span><svg width="24" height="14" aria-hidden="true"><g class="gm-op gm-traced">'
+            f"{_KEY_SHAPES['op']}</g></svg>{traced}</span>"
+        )
     if graph.edges:
+        down = escape_text(_("values flow down"))
         parts.append(
             '<span><svg width="8" height="18" aria-hidden="true"><path class="gm-v"'
             ' stroke-width="1.25" d="M4 0v12"/><path class="gm-vh" d="M4 18l-3.2-6h6.4z"/></svg>'
-            f"{escape_text(_('values flow down'))}</span>"
+            f"{down}</span>"
         )
     if any(edge.gradient for edge in graph.edges):
+        up = escape_text(_("gradients flow up; label and line width give the norm"))
         parts.append(
             '<span class="gm-g"><svg width="10" height="18" aria-hidden="true">'
             '<path class="gm-d" stroke-width="2.4" d="M5 18v-12"/>'
             '<path class="gm-dh" d="M5 0l-3.5 6h7z"/></svg>'
-            f"{escape_text(_('gradients flow up; label and line width give the norm'))}</span>"
+            f"{up}</span>"
         )
+    if any(edge.cut and not edge.gradient for edge in graph.edges):
+        broken = escape_text(_("the path to a source breaks off: no gradient"))
+        parts.append(
+            '<span><svg width="16" height="18" aria-hidden="true"><path class="gm-v"'
+            ' stroke-width="1.25" d="M8 0v4.5M8 13.5v4.5"/>'
+            f"{draw_break((8, 9), (8, 18))}</svg>"
+            f"{broken}</span>"
+        )
+    severities = {
+        find_severity(one.kind) for found in find_places(graph, diagnoses).values() for one in found
+    }
+    if severities:
+        explained = escape_text(_("explained at the top"))
+        signs = "".join(render_mark(one) for one in SEVERITIES if one in severities)
+        parts.append(f"<span>{signs}{explained}</span>")
     return f'<div class="gm-key">{"".join(parts)}</div>'
 
 
@@ -151,72 +262,9 @@ def _measure_fans(
     }
 
 
-def _measure_node(node: Node) -> float:
-    """Width in px of a node with its two lines of text."""
-    round_ends = 44 if node.kind in _OPS else 24
-    text = max(measure_code(write_label(node)), measure_small(_write_role(node)))
-    width = STEP * -(-(text + round_ends) // STEP)
-    return max(width, 96.0)
-
-
-def _draw_node(node: Node, place: tuple[float, float], width: float, mark: str) -> str:
-    x, y = place
-    left, top = x - width / 2, y - HEIGHT / 2
-    label, role = write_label(node), _write_role(node)
-    whole = clean_text(node.label)
-    title = f"<title>{escape_text(whole)}</title>" if whole not in label else ""
-    kind = _CLASSES[node.kind]
-    if node.kind in _OPS and node.source is not None:
-        kind += " gm-source"
-    # borders lie inside the node's box, on whole pixels
-    border = 1.0 if "gm-source" in kind else 0.0 if node.kind == "target" else 0.5
-    box = _draw_box(left, top, width, border, round_ends=node.kind in _OPS)
-    if node.kind == "group":
-        box += _draw_box(left, top, width, border + 3, round_ends=True)
-    number = (
-        f'<text class="gm-gt gm-b" x="{x + width / 2 + 4:g}" y="{top + 9:g}">'
-        f"{escape_text(mark)}</text>"
-        if mark
-        else ""
-    )
-    return (
-        f'<g class="{kind}" data-node="{node.id}">{title}{box}'
-        f'<text class="gm-code gm-b" x="{x:g}" y="{top + 20:g}">{escape_text(label)}</text>'
-        f'<text x="{x:g}" y="{top + 36:g}">{escape_text(role)}</text>{number}</g>'
-    )
-
-
-def _draw_box(left: float, top: float, width: float, inset: float, *, round_ends: bool) -> str:
-    height = HEIGHT - 2 * inset
-    corners = f' rx="{height / 2:g}"' if round_ends else ""
-    return (
-        f'<rect x="{left + inset:g}" y="{top + inset:g}" width="{width - 2 * inset:g}"'
-        f' height="{height:g}"{corners}/>'
-    )
-
-
-def _write_role(node: Node) -> str:
-    """The second line: what it is, its first output's shape, its line."""
-    role = {
-        "input": _("input"),
-        "source": _("source"),
-        "target": _("target"),
-        "group": _n("{count} op", "{count} ops", node.count).format(count=node.count),
-        "op": shorten_text(node.op or ""),
-    }[node.kind]
-    if node.kind in _OPS and node.source is not None:
-        role = _("source, {op}").format(op=role)
-    shape = write_shape(node.outputs[0]) if node.outputs else ""
-    if node.line is None or node.kind not in _OPS:
-        return _("{role}, {shape}").format(role=role, shape=shape) if shape else role
-    if not shape:
-        return _("{role}, line {line}").format(role=role, line=node.line)
-    return _("{role}, {shape}, line {line}").format(role=role, shape=shape, line=node.line)
-
-
 def _describe(graph: Graph, title: str | None) -> str:
     """The picture in a few sentences, for who can't see it."""
-    count = sum(node.count for node in graph.nodes if node.kind in _OPS)
+    count = sum(node.count for node in graph.nodes if node.kind in OPS)
     sentence = _n("Computation graph of {count} op.", "Computation graph of {count} ops.", count)
     sentences = [sentence.format(count=count)]
     sources = [node.source or node.label for node in graph.nodes if node.source is not None
@@ -232,5 +280,9 @@ def _describe(graph: Graph, title: str | None) -> str:
             shown = [shorten_text(name) for name in names[:NAMED]]
             more = ["\N{HORIZONTAL ELLIPSIS}"] if len(names) > NAMED else []
             sentences.append(sentence.format(names=", ".join(shown + more)))
-    described = " ".join(sentences)
+    labels = {node.id: shorten_text(node.label) for node in graph.nodes}
+    for edge in [edge for edge in graph.edges if edge.cut and not edge.gradient][:NAMED]:
+        ends = {"start": labels[edge.producer], "end": labels[edge.consumer]}
+        sentences.append(_("No gradient comes back from {end} to {start}.").format(**ends))
+    described = join_sentences(sentences)
     return _("{title}: {text}").format(title=title, text=described) if title else described

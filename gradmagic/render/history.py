@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gradmagic.core.i18n import _
+from gradmagic.core.i18n import _, join_sentences
 from gradmagic.render.markup import Html, escape, picture, tag
 from gradmagic.render.names import name_target
 from gradmagic.render.numbers import format_number
@@ -67,9 +67,8 @@ def explain_history(history: Sequence[float]) -> str:
     lowest = min(finite)
     if len(finite) > 2 and lowest < last:
         at = history.index(lowest) + 1
-        said += " " + _("The lowest was {number}, in run {run}.").format(
-            number=format_number(lowest), run=at
-        )
+        least = _("The lowest was {number}, in run {run}.")
+        said = join_sentences([said, least.format(number=format_number(lowest), run=at)])
     return said
 
 

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradmagic.core.folding import describe_folding, view
-from gradmagic.core.i18n import _, _n
+from gradmagic.core.graph.folding import describe_folding, trim, unfold
+from gradmagic.core.graph.levels import make_level
+from gradmagic.core.i18n import _, _n, name_html_language
 from gradmagic.render.gradients import render_gradients, render_sources
 from gradmagic.render.graph import draw_graph, draw_key
 from gradmagic.render.listing import describe_graph
 from gradmagic.render.loss import render_loss
+from gradmagic.render.marks import render_pointer
 from gradmagic.render.markup import STYLED, Html, fill, join, picture, shorten, squeeze_style, tag
-from gradmagic.render.names import name_derivative, total_target
+from gradmagic.render.names import name_derivative, name_unit, total_target
+from gradmagic.render.notes import measure, render_notes
 from gradmagic.render.numbers import format_number
-from gradmagic.render.sentences import (
-    MESSAGE,
-    count_gradients,
-    describe_time,
-    explain_sum,
-    explain_target,
-)
-from gradmagic.render.source import render_fix
+from gradmagic.render.sentences import describe_time, explain_sum, explain_target
 
 if TYPE_CHECKING:
-    from gradmagic.core.records import Graph, TapeRun
+    from collections.abc import Sequence
+
+    from gradmagic.core.records import Diagnosis, Graph, TapeRun
 
 LIMIT = 132_000  # bytes of a report as it is sent; two of them and their texts stay under 300 kB
 CODE_BYTES = 16_000  # of the code that is shown
-NOTES = 8  # diagnoses shown
-NOTE_BYTES = 8_000  # and what they may take
+POINTED = 8  # diagnoses named at a line of it
 UNFOLDED = 80  # ops of a graph that is also drawn in full
 
 
@@ -46,48 +42,55 @@ def render_html(run: TapeRun) -> str:
     Returns
     -------
     str
-        ``<style>`` and one ``<section class="gm">``, at most about 140 kB whatever the run holds.
+        ``<style>`` and one ``<div class="gm">``, at most about 140 kB whatever the run holds.
     """
     style = tag("style", Html(load_style()))
     sources = render_sources(run)
-    head = join(render_header(run), render_notes(run, len(sources)))
+    head = join(render_header(run), render_notes(run))
     gradients, loss = render_gradients(run, sources), render_loss(run)
     code = render_code(run)
-    used = sum(_measure(part) for part in (style, head, gradients, loss, code))
-    graph = render_graph(run.graph, LIMIT - used) if run.graph is not None else None
+    used = sum(measure(part) for part in (style, head, gradients, loss, code))
+    graph = None
+    if run.graph is not None:
+        graph = render_graph(run.graph, LIMIT - used, run.diagnoses)
     broad = " gm-broad" if "gm-wider" in gradients or "gm-list" in gradients else ""
     first = tag(
         "div",
-        _render_part("gradients", _("Gradients"), gradients),
-        _render_part("loss", _("Loss"), loss),
+        render_part("gradients", _("Gradients"), gradients),
+        render_part("loss", _("Loss"), loss),
         class_=f"gm-first{broad}",
     )
     panels = tag(
         "div",
         first,
-        _render_part("graph", _("Graph"), graph) if graph is not None else None,
-        _render_part("code", _("Code"), code),
+        render_part("graph", _("Graph"), graph) if graph is not None else None,
+        render_part("code", _("Code"), code),
         class_="gm-panels",
     )
-    body = tag("section", head, panels, class_="gm", aria_label=_("gradmagic report"))
+    label = _("gradmagic report")
+    body = tag(
+        "div",
+        head,
+        panels,
+        class_="gm",
+        role="group",
+        aria_label=label,
+        lang=name_html_language(),
+    )
     return style + body
-
-
-def _measure(part: str) -> int:
-    """Bytes that a part takes in a message, where quotes and line ends are escaped."""
-    return len(json.dumps(part, ensure_ascii=False).encode())
 
 
 @functools.cache
 def load_style() -> str:
-    """The style sheets of report and graph, without comments and spare blanks."""
+    """The style sheets of report, graph and presentation, without comments and spare blanks."""
     folder = Path(__file__).parent
-    sheets = [folder / "report.css", folder / "graph.css"]
+    sheets = [folder / "report.css", folder / "graph.css", folder / "presenting.css"]
     return squeeze_style("\n".join(sheet.read_text("utf-8") for sheet in sheets))
 
 
-def _render_part(name: str, title: str, body: Html) -> Html:
-    heading = tag("p", tag("strong", title), class_="gm-h", role="heading", aria_level="4")
+def render_part(name: str, title: str, body: Html) -> Html:
+    """A part with its heading; ``name`` is that of its class."""
+    heading = tag("p", tag("strong", title), class_="gm-h", role="heading", aria_level="3")
     return tag("div", heading, body, class_=f"gm-panel gm-{name}")
 
 
@@ -95,7 +98,7 @@ def render_header(run: TapeRun) -> Html:
     """The target and its value, what it is differentiated by, and how long it took."""
     target, total = run.target, total_target(run)
     value = "–" if total is None else format_number(total)
-    unit = target.unit or (_("summed") if target.summed else None)
+    unit = name_unit(target)
     bad = " gm-bad" if value.lstrip("\u2212") in ("nan", "inf") else ""
     head = tag(
         "p",
@@ -108,7 +111,7 @@ def render_header(run: TapeRun) -> Html:
         tag("span", name_derivative(run), class_="gm-d gm-g"),
         class_="gm-head",
         role="heading",
-        aria_level="3",
+        aria_level="2",
     )
     why = fill(explain_target(target), name=tag("code", shorten(target.name, 40)), line=target.line)
     meta = tag("p", tag("span", why), " ", tag("span", describe_time(run)), class_="gm-meta")
@@ -116,54 +119,29 @@ def render_header(run: TapeRun) -> Html:
     return join(head, meta, tag("p", summed, class_="gm-say") if summed else None)
 
 
-def render_notes(run: TapeRun, shown_sources: int) -> Html | None:
-    """What needs attention and is not said at a source's own place."""
-    shown = {gradient.name for gradient in run.gradients[:shown_sources]}
-    elsewhere = [d for d in run.diagnoses if d.subject not in shown]
-    items: list[Html] = []
-    used = 0
-    for diagnosis in elsewhere[:NOTES]:
-        said = tag("span", diagnosis.message[:MESSAGE])
-        item = tag("li", said, render_fix(diagnosis) if diagnosis.fix else None)
-        used += _measure(item)
-        if items and used > NOTE_BYTES:
-            break
-        items.append(item)
-    left = len(elsewhere) - len(items)
-    items += [tag("li", tag("span", text)) for text in count_gradients(run)]
-    if left:
-        more = _n(
-            "{count} more is in gradmagic.last_run().diagnoses.",
-            "{count} more are in gradmagic.last_run().diagnoses.",
-            left,
-        )
-        items.append(tag("li", tag("span", more.format(count=left))))
-    return tag("ul", *items, class_="gm-alerts", aria_label=_("Notes")) if items else None
-
-
-def render_graph(graph: Graph, room: int) -> Html:
-    """The graph folded, and unfolded on a click where it is small; ``room`` is in bytes."""
+def render_graph(graph: Graph, room: int, diagnoses: Sequence[Diagnosis] = ()) -> Html:
+    """The outermost level, and all ops on a click where they are few; ``room`` is in bytes."""
     if not graph.nodes:
         return tag("p", _("No op was recorded."))
-    folded = view(graph)
-    words = describe_graph(folded)[: max(0, room // 3)]
+    folded = make_level(trim(graph))
+    words = describe_graph(folded, diagnoses)[: max(0, room // 3)]
     notes = [
         tag("p", text, class_="gm-s gm-folding")
         for text in (describe_folding(graph), _say_missing(graph))
         if text
     ]
     try:
-        drawn = picture(draw_graph(folded), words, class_="gm-flow")
-        parts = [picture(draw_key(folded), class_="gm-keys"), drawn]
+        drawn = picture(draw_graph(folded, diagnoses=diagnoses), words, class_="gm-flow")
+        parts = [picture(draw_key(folded, diagnoses), class_="gm-keys"), drawn]
         said = _("This graph is too large to be drawn here. Its ops:")
     except Exception as error:  # the cell ran well: its report must not fail with a drawing
         parts, said = [], _("The graph could not be drawn: {error}").format(error=str(error)[:200])
-    left = room - sum(_measure(part) for part in (*parts, *notes))
+    left = room - sum(measure(part) for part in (*parts, *notes))
     if not parts or left < 0:
         return join(tag("p", said), tag("pre", words, class_="gm-listing"), *notes)
     if len(folded.nodes) < len(graph.nodes) <= UNFOLDED:
-        full = picture(draw_graph(view(graph, unfolded=True)), class_="gm-flow")
-        if _measure(full) + 500 < left:
+        full = picture(draw_graph(unfold(graph), diagnoses=diagnoses), class_="gm-flow")
+        if measure(full) + 500 < left:
             ops = _n("All {count} op", "All {count} ops", graph.ops).format(count=graph.ops)
             inside = (tag("summary", ops), full)
             parts.append(tag("details", *inside, class_="gm-all", style=STYLED))
@@ -183,10 +161,16 @@ def _say_missing(graph: Graph) -> str:
 def render_code(run: TapeRun) -> Html:
     """The plain with-block: the cell's own lines by number, the added ones with a plus."""
     lines, used = [], 0
+    noted: dict[int, list[Diagnosis]] = {}
+    for diagnosis in run.diagnoses:
+        if diagnosis.line is not None:
+            noted.setdefault(diagnosis.line, []).append(diagnosis)
     for line in run.lines:
         number = "+" if line.number is None else str(line.number)
-        shown = tag("span", tag("i", number), " ", tag("code", line.text or " "))
-        used += _measure(shown)
+        said = [] if line.number is None else noted.get(line.number, [])[:POINTED]
+        margin = tag("i", number, render_pointer(said) if said else None)
+        shown = tag("span", margin, " ", tag("code", line.text or " "))
+        used += measure(shown)
         if used > CODE_BYTES:
             break
         lines.append(shown)
@@ -198,7 +182,7 @@ def render_code(run: TapeRun) -> Html:
     ).format(count=left)
     note = _("Numbered lines are the cell's own; lines with + are what {magic} stands for.")
     return join(
-        tag("pre", Html("\n".join(lines)), class_="gm-py"),
+        tag("pre", Html("\n".join(lines)), class_="gm-py gm-noted" if noted else "gm-py"),
         tag("p", more, class_="gm-say") if left else None,
         tag("p", fill(note, magic=tag("code", shorten(run.magic, 80))), class_="gm-s"),
     )

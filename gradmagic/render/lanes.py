@@ -15,6 +15,8 @@ ASIDE = 7  # px from the route to each of two lanes
 GAP = 4  # px between a node's border and a lane
 HEAD = 6  # px
 CORNER = 10  # px, radius
+BREAK = 8  # px of a lane that are left out where a path breaks off
+STROKE = 5  # px of each of the strokes at both sides of it, from the lane
 
 
 def shift_route(route: Sequence[Point], aside: float) -> list[Point]:
@@ -109,6 +111,20 @@ def draw_head(tip: Point, before: Point, width: float) -> str:
     left = (foot[0] + across[0] * half, foot[1] + across[1] * half)
     right = (foot[0] - across[0] * half, foot[1] - across[1] * half)
     return f"M{_pair(tip)}L{_pair(left)}{_step(left, right)}z"
+
+
+def draw_strokes(here: Point, ahead: Point) -> str:
+    """Path data of two slanting strokes across a lane at ``here``, with a gap between."""
+    across, length = _normal(here, ahead), math.dist(here, ahead) or 1
+    along = (ahead[0] - here[0]) / length, (ahead[1] - here[1]) / length
+    parts = []
+    for way in (-BREAK / 2, BREAK / 2):
+        for side, pen in ((STROKE, "M"), (-STROKE, "L")):
+            far = way + side / 3
+            x = here[0] + side * across[0] + far * along[0]
+            y = here[1] + side * across[1] + far * along[1]
+            parts.append(f"{pen}{_pair((x, y))}")
+    return "".join(parts)
 
 
 def _measure_shared(route: Sequence[Point], other: Sequence[Point]) -> float:

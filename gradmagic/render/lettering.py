@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from functools import lru_cache
 
 CODE = 7.83  # px a character of 13px code font
 LONGEST = 34  # characters of a label
 _NARROW = set(" .,:;'|!iljtfrI()[]{}/\\")
+_WIDE = "\u2e80-\uffef"  # Chinese characters and marks
+_OPENING, _CLOSING = "（“《", "，。：；）”》、！？"
+_UNIT = re.compile(  # what a line is not broken in
+    rf"\s+|[{_OPENING}]*(?:[^\s{_WIDE}{_OPENING}{_CLOSING}]+|[{_WIDE}])[{_CLOSING}]*|."
+)
 _BROAD = set("mwMWGOQ@%\N{HORIZONTAL ELLIPSIS}")
 
 
@@ -24,6 +30,7 @@ def escape_text(text: str) -> str:
     return html.escape(clean_text(text))
 
 
+@lru_cache(maxsize=1024)
 def shorten_text(text: str, longest: int = LONGEST) -> str:
     """``text``, or its beginning and end around an ellipsis where it is too long."""
     text = clean_text(text)
@@ -47,6 +54,38 @@ def shorten_text(text: str, longest: int = LONGEST) -> str:
 def count_columns(text: str) -> int:
     """Columns that ``text`` takes in a code font: two for wide characters, none for marks."""
     return len(text) if text.isascii() else sum(map(_count_column, text))
+
+
+def pad_text(text: str, columns: int, *, left: bool = False) -> str:
+    """``text`` with blanks up to so many columns: before it, or after it where it stands left."""
+    blanks = " " * (columns - count_columns(text))
+    return text + blanks if left else blanks + text
+
+
+def wrap_text(text: str, columns: int) -> list[str]:
+    """``text`` in lines: broken between words and Chinese characters, else where it must be.
+
+    No line begins with a closing mark of Chinese text, or ends with an opening one.
+    """
+    lines, line = [], ""
+    for unit in _UNIT.findall(text.strip()):
+        for piece in _break_long(unit, columns) if not unit.isspace() else (" ",):
+            if line and count_columns(line + piece.rstrip()) > columns:
+                lines.append(line.rstrip())
+                line = ""
+            line += piece if line or piece != " " else ""
+    return [*lines, line] if line else lines
+
+
+def _break_long(word: str, columns: int) -> list[str]:
+    pieces, piece, taken = [], "", 0
+    for character in word:
+        wide = count_columns(character)
+        if taken + wide > columns:
+            pieces.append(piece)
+            piece, taken = "", 0
+        piece, taken = piece + character, taken + wide
+    return [*pieces, piece]
 
 
 def measure_code(text: str) -> float:

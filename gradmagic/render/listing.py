@@ -5,40 +5,51 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradmagic.core.i18n import _, _n
+from gradmagic.core.i18n import _, _n, join_phrases
 from gradmagic.core.summary import summarize
+from gradmagic.render.diagnoses import find_places, list_names, name_cause, name_kind
 from gradmagic.render.lettering import clean_text, count_columns, shorten_text
 from gradmagic.render.numbers import format_number
 
 if TYPE_CHECKING:
-    from gradmagic.core.records import Edge, Graph, Node, Output
+    from collections.abc import Sequence
+
+    from gradmagic.core.records import Diagnosis, Edge, Graph, Node, Output
 
 LINES = 60
 _INDENT = "  "
 _LONGEST = 24  # characters of an argument
 
 
-def describe_graph(graph: Graph) -> str:
+def describe_graph(graph: Graph, diagnoses: Sequence[Diagnosis] = ()) -> str:
     """List the graph: one line for each source, input and op in order, and the target.
 
     An op's line is like ``line 2  MatMul(x, w) -> logits [2, 3], gradient norm 0.4982``. After
-    LINES ops the rest is only counted.
+    LINES ops the rest is only counted. Where a path from a source breaks off, and in which op
+    something of ``diagnoses`` happens, is said at the end of its line.
     """
     graph = drop_loose_edges(graph)
+    places = find_places(graph, diagnoses)
     arguments: dict[int, list[Edge]] = {node.id: [] for node in graph.nodes}
     for edge in sorted(graph.edges, key=lambda edge: edge.slot):
         arguments[edge.consumer].append(edge)
     nodes = {node.id: node for node in graph.nodes}
-    leaves = [node for node in graph.nodes if node.kind in {"source", "input"}]
+    leaves = [node for node in graph.nodes if node.kind in {"source", "input", "port"}]
     ops = [node for node in graph.nodes if node.kind in {"op", "group"}]
-    rows = [(_name_role(node), _list_leaf(node)) for node in leaves[:LINES]]
+
+    def say_more(node: Node) -> str:
+        cut = [edge for edge in arguments[node.id] if edge.cut and not edge.gradient]
+        before = [_name_output(nodes[edge.producer], edge.output) for edge in cut]
+        return _list_break(node, before, places.get(node.id, []))
+
+    rows = [(_name_role(node), _list_leaf(node) + say_more(node)) for node in leaves[:LINES]]
     rest = len(leaves) - LINES
     if rest > 0:
         more = _n("... and {count} more tensor", "... and {count} more tensors", rest)
         rows.append(("", more.format(count=rest)))
     for node in ops[:LINES]:
         names = [_name_output(nodes[edge.producer], edge.output) for edge in arguments[node.id]]
-        rows.append((_name_role(node), _list_op(node, names)))
+        rows.append((_name_role(node), _list_op(node, names) + say_more(node)))
     rest = sum(node.count for node in ops[LINES:])
     if rest:
         more = _n("... and {count} more op", "... and {count} more ops", rest)
@@ -76,7 +87,12 @@ def write_shape(output: Output) -> str:
 def _name_role(node: Node) -> str:
     if node.kind in {"op", "group"}:
         return "" if node.line is None else _("line {line}").format(line=node.line)
-    return {"source": _("source"), "input": _("input"), "target": _("target")}[node.kind]
+    return {
+        "source": _("source"),
+        "input": _("input"),
+        "port": _("input"),
+        "target": _("target"),
+    }[node.kind]
 
 
 def _list_leaf(node: Node) -> str:
@@ -87,7 +103,10 @@ def _list_leaf(node: Node) -> str:
 
 
 def _list_op(node: Node, arguments: list[str]) -> str:
-    op = node.op or _n("{count} op", "{count} ops", node.count).format(count=node.count)
+    op = node.op
+    if op is None:
+        op = _n("{count} op", "{count} ops", node.count).format(count=node.count)
+        op = f"{shorten_text(node.label)}, {op}" if node.label else op
     call = f"{clean_text(op)}({', '.join(arguments)})"
     results = [
         f"{clean_text(output.name)} {write_shape(output)}" if output.name else write_shape(output)
@@ -95,6 +114,19 @@ def _list_op(node: Node, arguments: list[str]) -> str:
     ]
     gradients = "".join(map(_list_gradient, node.outputs[:1]))
     return f"{call} -> {', '.join(results)}{gradients}" if results else call
+
+
+def _list_break(node: Node, before: list[str], diagnoses: Sequence[Diagnosis]) -> str:
+    """That a path breaks off at a node, and what else is to say about it."""
+    kinds = dict.fromkeys(one.kind for one in diagnoses)
+    if not before:
+        return "".join(_("; {what}").format(what=name_kind(kind)) for kind in kinds)
+    if kinds:
+        why = join_phrases(map(name_cause, kinds))
+        return _("; breaks off here: {why}").format(why=why)
+    if node.kind == "input":
+        return _("; breaks off here, after {names}").format(names=list_names(before))
+    return _("; breaks off here")
 
 
 def _name_output(node: Node, place: int) -> str:

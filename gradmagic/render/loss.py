@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradmagic.core.i18n import _, _n
+from gradmagic.core.i18n import _, _n, join_sentences
 from gradmagic.render.cells import measure
 from gradmagic.render.history import render_history
 from gradmagic.render.markup import Html, join, shorten, tag
-from gradmagic.render.names import format_shape, name_cost, total_target
+from gradmagic.render.names import format_shape, name_cost, name_unit, total_target
 from gradmagic.render.numbers import format_column, format_number
 from gradmagic.render.panels import choose_form, render_panel
 
@@ -36,7 +36,7 @@ def _render_value(run: TapeRun) -> Html:
     number = "–" if total is None else format_number(total)
     name = tag("code", shorten(run.target.name, 40))
     if run.target.unit != "nats" or total is None or isinstance(total, complex):
-        unit = run.target.unit or (_("summed") if run.target.summed else "")
+        unit = name_unit(run.target)
         return _render_lines([(number, join(name, f" {unit}"), "")])
     number, bits = format_column([total, total / math.log(2)], 4)
     return _render_lines(
@@ -53,7 +53,7 @@ def _render_lines(lines: list[tuple[str, str, str]]) -> Html:
         tag("tr", tag("td", number), tag("td", unit), tag("td", words, class_="gm-s"))
         for number, unit, words in lines
     ]
-    return tag("table", tag("tbody", *rows), class_="gm-two")
+    return tag("table", tag("tbody", *rows), class_="gm-two", aria_label=_("Loss"))
 
 
 def _render_entries(run: TapeRun) -> Html | None:
@@ -91,13 +91,13 @@ def render_samples(samples: PerSample, run: TapeRun) -> Html:
         style=lines,
         aria_label=_("per-sample loss"),
     )
-    unit = run.target.unit
+    unit = _(run.target.unit) if run.target.unit else ""
     title = _("per-sample loss, {unit}").format(unit=unit) if unit else _("per-sample loss")
     return tag(
         "div",
         tag("p", title, class_="gm-s"),
         table,
-        tag("p", " ".join(_explain_samples(samples, losses, run)), class_="gm-say"),
+        tag("p", join_sentences(_explain_samples(samples, losses, run)), class_="gm-say"),
         class_="gm-part",
     )
 
@@ -196,7 +196,7 @@ def _explain_samples(samples: PerSample, losses: np.ndarray, run: TapeRun) -> li
         )
     )
     cost = name_cost(run.target)
-    capital = cost[:1].upper() + cost[1:] if run.target.name == "loss" else cost
+    capital = cost[:1].upper() + cost[1:] if run.target.reason == "loss" else cost
     said = [template.format(cost=capital, count=samples.count)]
     if samples.count > len(losses):
         said.append(_("Shown are the first {count}.").format(count=len(losses)))

@@ -44,7 +44,8 @@ def join(*children: object) -> Html:
 
 def fill(template: str, **parts: object) -> Html:
     """``template.format(**parts)``, where the template and each part are escaped."""
-    return Html(escape(template).format(**{key: escape(part) for key, part in parts.items()}))
+    text = type(template)(escape(template))  # a translation knows how its language sets blanks
+    return Html(text.format(**{key: escape(part) for key, part in parts.items()}))
 
 
 def shorten(name: str, length: int = NAME_LENGTH) -> str:
@@ -71,10 +72,3 @@ def squeeze_style(sheet: str) -> str:
     text = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
     text = re.sub(r"\s+", " ", text)
     return re.sub(r"\s*([{};,])\s*", r"\1", text).strip()
-
-
-def squeeze_script(script: str) -> str:
-    """A script without the comments that stand on lines of their own, and without indents."""
-    text = re.sub(r"^\s*/\*\*.*?\*/[ \t]*\n", "", script, flags=re.DOTALL | re.MULTILINE)
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

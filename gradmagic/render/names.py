@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradmagic.core.i18n import _, _n
+from gradmagic.core.i18n import _, _n, join_phrases
 from gradmagic.core.summary import format_index
 from gradmagic.render.markup import shorten
 from gradmagic.render.numbers import format_number
@@ -23,9 +23,16 @@ def name_target(target: Target) -> str:
     return f"sum({name})" if target.summed else name
 
 
+def name_unit(target: Target) -> str:
+    """What is written beside the target's number: ``nats``, or that entries were summed."""
+    if target.unit:
+        return _(target.unit)
+    return _("summed") if target.summed else ""
+
+
 def name_cost(target: Target) -> str:
     """The target as the subject of a sentence."""
-    return _("the loss") if target.name == "loss" and not target.summed else name_target(target)
+    return _("the loss") if target.reason == "loss" and not target.summed else name_target(target)
 
 
 def name_derivative(run: TapeRun) -> str:
@@ -86,7 +93,7 @@ def describe_tensor(summary: Summary | None, *, variable: bool = False) -> str:
         "sparse": _("sparse"),
     }[summary.layout]
     words = [f"{shape} {summary.dtype}", kind, _("variable") if variable else ""]
-    return ", ".join(word for word in words if word)
+    return join_phrases(word for word in words if word)
 
 
 def format_shape(shape: tuple[int | None, ...]) -> str:

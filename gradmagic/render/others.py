@@ -8,24 +8,34 @@ from typing import TYPE_CHECKING
 from gradmagic.core.i18n import _, _n
 from gradmagic.render.markup import Html, escape, shorten, tag
 from gradmagic.render.names import describe_tensor
+from gradmagic.render.notes import render_cause
 from gradmagic.render.numbers import format_number
 
 if TYPE_CHECKING:
-    from gradmagic.core.records import Gradient
+    from collections.abc import Sequence
+
+    from gradmagic.core.records import Diagnosis, Gradient
 
 ROW_BYTES = 40_000  # what the table may take
 
 
-def render_others(others: tuple[Gradient, ...], before: int) -> Html:
+def render_others(
+    others: tuple[Gradient, ...], before: int, diagnoses: Sequence[Diagnosis] = ()
+) -> Html:
     """The further sources as rows of one table: names, norms, zeros and NaN.
 
-    ``before`` is the number of sources that stand above it in full.
+    ``before`` is the number of sources that stand above it in full. The title of each one's first
+    diagnosis stands in its row.
     """
     norms = [g.gradient.norm for g in others if g.gradient is not None and g.gradient.norm]
     scale = (min(norms), max(norms)) if norms else (1.0, 1.0)
     rows, used = [], 0
+    causes: dict[str, Diagnosis] = {}
+    for diagnosis in diagnoses:
+        causes.setdefault(diagnosis.subject, diagnosis)
     for gradient in others:
-        row = _render_row(gradient, scale)
+        known = causes.get(gradient.name) if used < ROW_BYTES // 2 else None
+        row = _render_row(gradient, scale, known)
         used += len(row.encode())
         if used > ROW_BYTES:
             break
@@ -59,15 +69,18 @@ def render_others(others: tuple[Gradient, ...], before: int) -> Html:
     )
 
 
-def _render_row(gradient: Gradient, scale: tuple[float, float]) -> Html:
+def _render_row(
+    gradient: Gradient, scale: tuple[float, float], diagnosis: Diagnosis | None
+) -> Html:
     value, result = gradient.value, gradient.gradient
     norm = "–" if value is None or value.norm is None else format_number(value.norm, 3)
     shape = "–" if value is None else describe_tensor(value)
     cells = [tag("th", tag("code", shorten(gradient.name, 48)), scope="row"), tag("td", shape)]
     cells.append(tag("td", norm))
+    cause = None if diagnosis is None else render_cause(diagnosis)
     if result is None:
-        cells.append(tag("td", "None", colspan="4", class_="gm-g"))
-        return tag("tr", *cells)
+        none = tag("span", "None", class_="gm-g")
+        return tag("tr", *cells, tag("td", none, cause, colspan="5"))
     size = "–" if result.norm is None else format_number(result.norm, 3)
     width = _measure_bar(result.norm or 0.0, scale)
     bar = f'<td><span class="gm-bar" style="width:{width}px"></span></td>' if width else "<td></td>"
@@ -75,6 +88,8 @@ def _render_row(gradient: Gradient, scale: tuple[float, float]) -> Html:
     bad = f'<td class="gm-bad">{result.nans}</td>' if result.nans else "<td>0</td>"
     cells.append(tag("td", size, class_="gm-g"))
     cells.append(Html(f"{bar}<td>{escape(zeros)}</td>{bad}"))
+    if cause is not None:
+        cells.append(tag("td", cause))
     return tag("tr", *cells)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gradmagic.core.i18n import _, _n
+from gradmagic.core.i18n import _, _n, join_phrases, join_sentences
 from gradmagic.render.markup import shorten
 from gradmagic.render.names import (
     LISTED,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gradmagic.core.records import Gradient, Summary, TapeRun, Target
 
 STEP = 0.01  # by how much a sentence raises an entry
-MESSAGE = 600  # characters of a diagnosis that are shown
 
 
 def explain_target(target: Target) -> str:
@@ -64,24 +63,24 @@ def describe_time(run: TapeRun) -> str:
         parts.append(_n("{count} op", "{count} ops", ops).format(count=ops))
     parts.append(_("forward {time}").format(time=forward))
     parts.append(_("backward {time}").format(time=backward))
-    text = ", ".join(parts)
+    text = join_phrases(parts)
     if run.first:
         return _("{times} (first run: TensorFlow warms up)").format(times=text)
     return text
 
 
 def explain_gradient(run: TapeRun, gradient: Gradient) -> list[str]:
-    """What a student can read off this gradient, a sentence or two."""
-    said = [d.message[:MESSAGE] for d in run.diagnoses if d.subject == gradient.name]
+    """What a student can read off this gradient, a sentence or two, beside its diagnoses."""
+    known = any(diagnosis.subject == gradient.name for diagnosis in run.diagnoses)
     summary = gradient.gradient
     if summary is None:
-        return said or [_explain_none(run, gradient)]
+        return [] if known else [_explain_none(run, gradient)]
     if not summary.size:
-        return [*said, _("It has no entries, and so has its gradient.")]
-    sentences = said + _count_bad(summary)
+        return [_("It has no entries, and so has its gradient.")]
+    sentences = _count_bad(summary)
     if summary.layout == "slices":
         sentences.append(describe_slices(gradient))
-    if summary.zeros == summary.size and not said:
+    if summary.zeros == summary.size and not known:
         sentences.append(
             _(
                 "The gradient is 0 everywhere: a small change of {name} leaves {cost} as it is, "
@@ -150,7 +149,7 @@ def describe_slices(gradient: Gradient) -> str:
     ).format(count=len(touched), total=total, rows=listed)
     if slices > len(touched):
         more = _("There are {count} slices: those for the same row add up.").format(count=slices)
-        return f"{text} {more}"
+        return join_sentences([text, more])
     return text
 
 
@@ -183,7 +182,7 @@ def _explain_largest(run: TapeRun, gradient: Gradient, summary: Summary) -> str:
                 "Raise any entry of {name} by {step} and {cost} falls by about {change}, all alike."
             )
         )
-        return f"{alike.format(**words)} {_advise_descent(words['name'], slope)}"
+        return join_sentences([alike.format(**words), _advise_descent(words["name"], slope)])
     equal = len(find_largest(summary)) - 1
     if summary.size == 1:
         last = ""
@@ -197,7 +196,8 @@ def _explain_largest(run: TapeRun, gradient: Gradient, summary: Summary) -> str:
         ).format(count=equal, **words)
     else:
         last = _("; no other entry of {name} moves it more").format(**words)
-    return f"{first}{last}. {_advise_descent(entry, slope)}"
+    sentence = _("{sentence}.").format(sentence=first + last)
+    return join_sentences([sentence, _advise_descent(entry, slope)])
 
 
 def _is_uniform(summary: Summary) -> bool:
@@ -216,7 +216,7 @@ def _explain_scalar(run: TapeRun, gradient: Gradient, slope: float) -> str:
     text = template.format(
         name=name, step=STEP, target=name_target(run.target), change=format_about(slope * STEP)
     )
-    return f"{text} {_advise_descent(name, slope)}"
+    return join_sentences([text, _advise_descent(name, slope)])
 
 
 def _advise_descent(entry: str, slope: float) -> str:
@@ -254,20 +254,20 @@ def explain_binding(gradient: Gradient) -> str:
         for line in dict.fromkeys(gradient.bound)
     ]
     return _("The name is bound more than once ({places}); shown is {tensor}.").format(
-        places=", ".join(places), tensor=shown
+        places=join_phrases(places), tensor=shown
     )
 
 
 def count_gradients(run: TapeRun) -> list[str]:
-    """How many gradients are None or hold NaN, where there are several sources."""
+    """How many gradients are None or hold NaN, where there are several sources.
+
+    Not where diagnoses say so of each of them.
+    """
     if len(run.gradients) < 2:
         return []
-    nothing = [shorten(g.name, 30) for g in run.gradients if g.gradient is None]
-    bad = [
-        shorten(g.name, 30)
-        for g in run.gradients
-        if g.gradient is not None and (g.gradient.nans or g.gradient.infs)
-    ]
+    known = {diagnosis.subject for diagnosis in run.diagnoses}
+    nothing = [g.name for g in run.gradients if g.gradient is None]
+    bad = [g.name for g in run.gradients if g.gradient and (g.gradient.nans or g.gradient.infs)]
     said = []
     total = len(run.gradients)
     for names, one, many in (
@@ -282,8 +282,9 @@ def count_gradients(run: TapeRun) -> list[str]:
             _("{count} of {total} gradients have NaN or infinite entries: {names}."),
         ),
     ):
-        if names:
-            listed = ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
+        if not known.issuperset(names):
+            listed = ", ".join(shorten(name, 30) for name in names[:LISTED])
+            listed += ", …" if len(names) > LISTED else ""
             template = one if len(names) == 1 else many
             said.append(template.format(count=len(names), total=total, names=listed))
     return said

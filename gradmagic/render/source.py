@@ -15,12 +15,13 @@ from gradmagic.render.names import (
     name_entry,
     name_gradient,
 )
+from gradmagic.render.notes import render_causes
 from gradmagic.render.numbers import format_number
 from gradmagic.render.panels import arrange, choose_form, find_histogram, render_panel
-from gradmagic.render.sentences import MESSAGE, explain_binding, explain_gradient
+from gradmagic.render.sentences import explain_binding, explain_gradient
 
 if TYPE_CHECKING:
-    from gradmagic.core.records import Diagnosis, Gradient, Histogram, Summary, TapeRun
+    from gradmagic.core.records import Gradient, Histogram, Summary, TapeRun
     from gradmagic.render.panels import Form
 
 MARKED = 12  # entries of equal size that are outlined
@@ -41,26 +42,13 @@ def render_source(run: TapeRun, gradient: Gradient) -> Html:
         tag("span", described, class_="gm-s"),
     )
     sentences = [*explain_gradient(run, gradient), explain_binding(gradient)]
-    fixes = [d for d in run.diagnoses if d.subject == gradient.name and d.fix]
     return tag(
         "article",
         head,
         tag("div", _render_pair(run, gradient), class_="gm-scroll"),
         *(tag("p", sentence, class_="gm-say") for sentence in sentences if sentence),
-        *(render_fix(diagnosis) for diagnosis in fixes),
         render_jacobian(gradient, run) if gradient.jacobian is not None else None,
         class_="gm-src gm-wider" if _is_broad(gradient) else "gm-src",
-    )
-
-
-def render_fix(diagnosis: Diagnosis) -> Html:
-    """Code to type instead."""
-    return tag(
-        "div",
-        tag("span", _("type instead"), class_="gm-s"),
-        " ",
-        tag("pre", tag("code", diagnosis.fix[:MESSAGE])),
-        class_="gm-fix",
     )
 
 
@@ -76,18 +64,20 @@ def _render_pair(run: TapeRun, gradient: Gradient) -> Html:
     marked = find_largest(result)[:MARKED] if result is not None and result.size > 1 else []
     histograms = [find_histogram(s) for s in (value, result) if s is not None]
     both = forms == ("histogram", "histogram") and all(histograms)
+    causes = [tag("p", cause) for cause in render_causes(run.diagnoses, gradient.name)]
     below = (
         _render_below_value(gradient, forms, most),
-        _render_below_gradient(gradient, forms, most),
+        join(_render_below_gradient(gradient, forms, most), *(causes if result else ())),
     )
     if both:  # one picture holds the two
         words = _("Histograms of value and gradient of {name}.").format(name=name)
         picture_of_both = tag("div", _draw(histograms, words), class_="gm-both")
         under = (tag("div", part) for part in below)
         return tag("div", *captions, picture_of_both, *under, class_="gm-pair")
+    words = _("gradient of {name}").format(name=name)
     shown = (
         _render_one(value, most, _("value of {name}").format(name=name), []),
-        _render_one(result, most, _("gradient of {name}").format(name=name), marked),
+        join(_render_one(result, most, words, marked), *(() if result else causes)),
     )
     stacked = "table" in forms and _count_columns(gradient) > SIDE_BY_SIDE
     if stacked:

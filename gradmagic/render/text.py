@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from typing import TYPE_CHECKING
 
-from gradmagic.core.folding import describe_folding, view
+from gradmagic.core.graph.folding import describe_folding, trim
+from gradmagic.core.graph.levels import make_level
 from gradmagic.core.i18n import _, _n
 from gradmagic.render.cells import format_cells, format_word
+from gradmagic.render.diagnoses import (
+    group_diagnoses,
+    list_names,
+    name_kind,
+    name_place,
+    write_fixes,
+    write_sentences,
+)
 from gradmagic.render.gradients import count_full
 from gradmagic.render.history import explain_history
-from gradmagic.render.lettering import count_columns
+from gradmagic.render.lettering import clean_text, count_columns, pad_text, wrap_text
 from gradmagic.render.listing import describe_graph
 from gradmagic.render.markup import shorten
 from gradmagic.render.names import (
@@ -23,7 +33,6 @@ from gradmagic.render.names import (
 from gradmagic.render.numbers import MINUS, format_number
 from gradmagic.render.panels import choose_form, format_scalar
 from gradmagic.render.sentences import (
-    MESSAGE,
     count_gradients,
     describe_time,
     explain_binding,
@@ -38,13 +47,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gradmagic.core.records import Diagnosis, Gradient, Graph, Summary, TapeRun
+    from gradmagic.render.diagnoses import Finding
 
 WIDTH = 100
 INDENT = "  "
 SAMPLES = 8  # per-sample losses listed
 ROWS = 200  # further sources listed
 GRAPH_LINES = 40
-DIAGNOSES = 12
+DIAGNOSES = 12  # rows of them
 
 
 def render_text(run: TapeRun) -> str:
@@ -56,45 +66,20 @@ def render_text(run: TapeRun) -> str:
         _write_others(run.gradients[count_full(run) :]),
         _write_hessian(run),
         _write_loss(run),
-        _write_graph(run.graph) if run.graph is not None else [],
+        _write_graph(run.graph, run.diagnoses) if run.graph is not None else [],
     ]
     text = "\n\n".join("\n".join(part) for part in parts if part) + "\n"
     return text.replace(MINUS, "-")  # as Python reads it, and every terminal writes it
 
 
 def _wrap(text: str, indent: str = INDENT) -> list[str]:
-    """Lines of ``text``, broken between words, or anywhere where a word is too long."""
-    lines, line = [], ""
-    for word in " ".join(text.split()).split(" "):
-        for piece in _break(word, WIDTH - len(indent)):
-            if line and count_columns(line) + 1 + count_columns(piece) > WIDTH - len(indent):
-                lines.append(indent + line)
-                line = piece
-            else:
-                line = f"{line} {piece}" if line else piece
-    return [*lines, indent + line] if line else lines
-
-
-def _break(word: str, width: int) -> list[str]:
-    pieces, piece, columns = [], "", 0
-    for character in word:
-        taken = count_columns(character)
-        if columns + taken > width:
-            pieces.append(piece)
-            piece, columns = "", 0
-        piece, columns = piece + character, columns + taken
-    return [*pieces, piece]
-
-
-def _pad(text: str, columns: int, *, left: bool = False) -> str:
-    blanks = " " * (columns - count_columns(text))
-    return text + blanks if left else blanks + text
+    return [indent + line for line in wrap_text(text, WIDTH - len(indent))]
 
 
 def _write_header(run: TapeRun) -> list[str]:
     target, total = run.target, total_target(run)
     value = "–" if total is None else format_number(total)
-    unit = target.unit or ""
+    unit = _(target.unit) if target.unit else ""
     name = shorten(target.name, 40)
     left = f"{name} = {value} {unit}".rstrip()
     if target.summed:
@@ -108,21 +93,38 @@ def _write_header(run: TapeRun) -> list[str]:
 
 
 def _write_notes(run: TapeRun) -> list[str]:
-    beside = {gradient.name for gradient in run.gradients[: count_full(run)]}
+    """The diagnoses, worst first, and what else needs attention."""
     lines = []
-    for diagnosis in [d for d in run.diagnoses if d.subject not in beside][:DIAGNOSES]:
-        lines += _wrap(f"! {diagnosis.message[:MESSAGE]}", "")
-        lines += _write_fix(diagnosis)
+    findings = group_diagnoses(run.diagnoses)
+    for finding in findings[:DIAGNOSES]:
+        lines += _write_finding(finding)
+    left = sum(len(finding.diagnoses) for finding in findings[DIAGNOSES:])
+    if left:
+        more = _n(
+            "{count} more is in gradmagic.last_run().diagnoses.",
+            "{count} more are in gradmagic.last_run().diagnoses.",
+            left,
+        )
+        lines += _wrap(f"! {more.format(count=left)}", "")
     for text in count_gradients(run):
         lines += _wrap(f"! {text}", "")
     return lines
 
 
-def _write_fix(diagnosis: Diagnosis) -> list[str]:
-    if not diagnosis.fix:
-        return []
-    code = [INDENT * 2 + line for line in diagnosis.fix[:MESSAGE].splitlines()]
-    return [INDENT + _("type instead:"), *code]
+def _write_finding(finding: Finding) -> list[str]:
+    """``! line 3: w and b: no gradient: left TensorFlow``, what happened, and what to type."""
+    parts = [name_place(finding.line), list_names(finding.subjects), name_kind(finding.kind)]
+    lines = _wrap(f"! {functools.reduce(_entitle, filter(None, parts))}", "")
+    for sentence in write_sentences(finding):
+        lines += _wrap(sentence)
+    for place, codes in write_fixes(finding).items():
+        lines.append(INDENT + _("{title}:").format(title=place))
+        lines += [INDENT * 2 + clean_text(line) for code in codes for line in code.splitlines()]
+    return lines
+
+
+def _entitle(title: str, text: str) -> str:
+    return _("{title}: {text}").format(title=title, text=text)
 
 
 def _write_source(run: TapeRun, gradient: Gradient) -> list[str]:
@@ -135,9 +137,6 @@ def _write_source(run: TapeRun, gradient: Gradient) -> list[str]:
     lines += [f"{INDENT}{line}".rstrip() for line in _set_beside(left, right)]
     for sentence in (*explain_gradient(run, gradient), explain_binding(gradient)):
         lines += _wrap(sentence)
-    for diagnosis in run.diagnoses:
-        if diagnosis.subject == gradient.name:
-            lines += _write_fix(diagnosis)
     if gradient.jacobian is not None:
         lines.append(INDENT + _("Jacobian"))
         lines += [f"{INDENT}{line}" for line in _write_tensor(gradient.jacobian)]
@@ -153,7 +152,7 @@ def _set_beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
         return [*left, *right]
     height = max(len(left), len(right))
     rows = zip(*(_fill_up(block, height) for block in (left, right)), strict=True)
-    return [f"{_pad(one, wide, left=True)}    {other}".rstrip() for one, other in rows]
+    return [f"{pad_text(one, wide, left=True)}    {other}".rstrip() for one, other in rows]
 
 
 def _fill_up(block: Sequence[str], height: int) -> list[str]:
@@ -176,7 +175,7 @@ def _write_tensor(summary: Summary) -> list[str]:
             return array
     entries = describe_statistics(summary)
     wide = max(count_columns(name) for name, _number in entries)
-    return [f"{_pad(name, wide, left=True)}  {number}" for name, number in entries]
+    return [f"{pad_text(name, wide, left=True)}  {number}" for name, number in entries]
 
 
 def _write_array(values: np.ndarray) -> list[str]:
@@ -187,7 +186,7 @@ def _write_array(values: np.ndarray) -> list[str]:
     if values.ndim == 1 and columns * (wide + 2) > WIDTH - 2 * len(INDENT):
         columns = max(1, (WIDTH // 2) // (wide + 2))
     rows = [
-        "  ".join(_pad(number, wide) for number in written[start : start + columns])
+        "  ".join(pad_text(number, wide) for number in written[start : start + columns])
         for start in range(0, len(written), columns)
     ]
     if values.ndim == 1:
@@ -223,7 +222,7 @@ def _write_others(others: Iterable[Gradient]) -> list[str]:
     widths = [max(count_columns(row[i]) for row in rows) for i in range(5)]
     lines = [
         "  ".join(
-            _pad(cell, wide, left=i < 2)
+            pad_text(cell, wide, left=i < 2)
             for i, (cell, wide) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -264,8 +263,8 @@ def _write_loss(run: TapeRun) -> list[str]:
     return lines
 
 
-def _write_graph(graph: Graph) -> list[str]:
-    lines = describe_graph(view(graph)).splitlines()
+def _write_graph(graph: Graph, diagnoses: Sequence[Diagnosis]) -> list[str]:
+    lines = describe_graph(make_level(trim(graph)), diagnoses).splitlines()
     left = len(lines) - GRAPH_LINES
     shown = [line if count_columns(line) <= WIDTH else shorten(line, WIDTH) for line in lines]
     shown = shown[:GRAPH_LINES]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+import rjsmin
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[\w./]+)";\n', re.MULTILINE)
+
+
+@functools.cache
+def load_script(name: str) -> str:
+    """A script of this folder with all that it imports, in one piece and without comments."""
+    return str(rjsmin.jsmin(join_modules(Path(__file__).parent / name)))
 
 
 def join_modules(script: Path) -> str:

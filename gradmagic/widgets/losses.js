@@ -1,6 +1,9 @@
 // The sidebar: sliders over numbers that TensorFlow computed ahead. It computes none itself.
+import { addPresenting } from "./presenting.js";
+import { askLive, askSaved } from "./asking/asked.js";
 import { Panel } from "./sidebar/panel.js";
 import { findPlace } from "./sidebar/places.js";
+import { mountSaved } from "./sidebar/saved.js";
 import { Table, readBlock } from "./sidebar/tables.js";
 
 /**
@@ -8,38 +11,15 @@ import { Table, readBlock } from "./sidebar/tables.js";
  * @param {string} own what tells it from others on the page
  */
 export function mountWhenSeen(own) {
-  const root = document.querySelector(`[data-saved="${own}"] .gm-losses`);
+  const root = document.querySelector(`[data-saved="${own}"]`);
   const data = document.querySelector(`[data-of="${own}"]`);
   if (!(root instanceof HTMLElement) || !data) return;
   const observer = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    mountSaved(root, JSON.parse(data.textContent ?? ""));
+    askSaved(root, JSON.parse(data.textContent ?? ""), mountSaved, ".gm-losses");
   });
   observer.observe(root);
-}
-
-/** @param {HTMLElement} root the section @param {Record<string, any>} data */
-function mountSaved(root, data) {
-  /** @type {Map<number, Table>} */
-  const tables = new Map();
-  for (const { header, block } of data.tables) {
-    const table = new Table(header, readBlock(block), data.batch.scalars);
-    tables.set(table.sample, Object.assign(table, { codes: header.codes }));
-  }
-  const first = /** @type {any} */ ([...tables.values()][0]);
-  const codes = { ...data.codes, ...first.codes };
-  return new Panel(root, first, {
-    batch: data.batch,
-    words: data.words,
-    codes,
-    held: [...tables.keys()],
-    find: (sample) => {
-      const table = /** @type {any} */ (tables.get(sample));
-      if (table) Object.assign(codes, table.codes);
-      return table ?? null;
-    },
-  });
 }
 
 /** @param {{model: any, el: HTMLElement}} view */
@@ -50,6 +30,8 @@ function render({ model, el }) {
   /** @type {HTMLElement | null} */
   let place = null;
   let html = "";
+  let asking = new AbortController();
+  let seen = false; // whether the kernel was told that this view is shown
   const readTable = () =>
     new Table(model.get("header"), readBlock(model.get("block")), model.get("batch").scalars);
   const readSource = () => ({
@@ -60,10 +42,21 @@ function render({ model, el }) {
   });
   const sayError = () => panel?.say(model.get("error"));
   const unmount = () => {
-    if (!panel) return;
-    panel.close();
+    asking.abort();
+    panel?.close();
     panel = null;
-    model.send({ kind: "hidden" });
+    if (seen) model.send({ kind: "hidden" });
+    seen = false;
+  };
+  /** @param {HTMLElement} target */
+  const open = (target) => {
+    html = model.get("html");
+    target.innerHTML = html;
+    const root = target.querySelector(".gm-losses");
+    if (!(root instanceof HTMLElement)) return;
+    panel = new Panel(root, readTable(), readSource());
+    addPresenting(place ?? target, root, model, panel.listening.signal);
+    sayError();
   };
   const mount = () => {
     unmount();
@@ -71,12 +64,10 @@ function render({ model, el }) {
     if (!place) return;
     const scroller = place.closest(".gm-side, .gm-docked") ?? place;
     const top = scroller.scrollTop;
-    place.innerHTML = html;
-    const root = place.querySelector(".gm-losses");
-    if (!(root instanceof HTMLElement)) return;
-    panel = new Panel(root, readTable(), readSource());
+    asking = new AbortController();
+    askLive(model, place, open, asking.signal);
     model.send({ kind: "shown" });
-    sayError();
+    seen = true;
     scroller.scrollTop = top;
   };
   const renew = () => {
@@ -85,6 +76,7 @@ function render({ model, el }) {
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
     panel.renew(fresh.content, readSource(), readTable());
+    if (!model.get("quiz").questions) place?.querySelector(".gm-held-quiz")?.replaceChildren();
   };
   const onHeader = () => {
     if (model.get("html") !== html) return void renew(); // other data

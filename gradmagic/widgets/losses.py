@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
 from gradmagic.core.errors import UserError
-from gradmagic.core.panel import take_in_hand
-from gradmagic.core.sliders import find_setting, move_slider
+from gradmagic.core.losses.asking import ask_losses
+from gradmagic.core.losses.panel import take_in_hand
+from gradmagic.core.losses.sliders import find_setting, move_slider
 from gradmagic.render.losses.claims import list_words
-from gradmagic.render.losses.document import list_codes, list_hand_codes, render_live
+from gradmagic.render.losses.document import list_codes, list_hand_codes, render_asked, render_live
 from gradmagic.render.losses.panel import load_style, render_sources_section
 from gradmagic.render.losses.tables import describe_batch, pack_tables
-from gradmagic.widgets.bundle import join_modules
+from gradmagic.widgets.asked import Asking
+from gradmagic.widgets.bundle import load_script
 from gradmagic.widgets.racing import Racer
 from gradmagic.widgets.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradmagic.core.panel import InHand, LossPanel
-    from gradmagic.core.sliders import Setting
+    from gradmagic.core.losses.panel import InHand, LossPanel
+    from gradmagic.core.losses.sliders import Setting
 
 
-@functools.cache
-def load_script() -> str:
-    """The script, in one piece."""
-    return join_modules(Path(__file__).with_name("losses.js"))
-
-
-class LossesWidget(View, anywidget.AnyWidget):
+class LossesWidget(Asking, View, anywidget.AnyWidget):
     """The panel of one comparison.
 
     Parameters
@@ -50,9 +44,13 @@ class LossesWidget(View, anywidget.AnyWidget):
         ``"side"``: at the side where the page has one; ``"cell"``: under the cell.
     owner
         What tells this kernel's panels from others on the page.
+    ask
+        Whether it asks about the first sample before it shows what the losses do there.
+    report
+        What identifies it in the journal.
     """
 
-    _esm = load_script()
+    _esm = load_script("losses.js")
     _css = load_style()
     html = traitlets.Unicode().tag(sync=True)
     header = traitlets.Dict().tag(sync=True)
@@ -72,8 +70,12 @@ class LossesWidget(View, anywidget.AnyWidget):
         *,
         place: str,
         owner: str,
+        ask: bool = False,
+        report: str = "",
     ) -> None:
-        super().__init__(place=place, owner=owner, words=list_words(), **self._describe(panel))
+        self._report = report
+        state = self._describe(panel) | (self._describe_asked(panel) if ask else {})
+        super().__init__(place=place, owner=owner, words=list_words(), **state)
         self._on_open = on_open
         self._on_show = on_show
         self._views: int | None = None  # panels on the page; None: it has not said yet
@@ -83,11 +85,15 @@ class LossesWidget(View, anywidget.AnyWidget):
         self.on_msg(self._hear)
 
     def show_panel(self, panel: LossPanel) -> None:
-        """Show another comparison, or the same one from other data."""
+        """Show another comparison, or the same one from other data.
+
+        What is still asked is asked about that one; what was answered is not asked again.
+        """
         self._racer.drop()
         self._version += 1
+        asked = self._describe_asked(panel) if self.is_waiting() else self._write_asked((), "")
         self.panel = panel
-        self._set({**self._describe(panel, self._version), "error": ""})
+        self._set({**asked, **self._describe(panel, self._version), "error": ""})
 
     def show_error(self, message: str) -> None:
         """Say above the panel why it does not follow the data any more; it keeps the last."""
@@ -113,6 +119,10 @@ class LossesWidget(View, anywidget.AnyWidget):
             "codes": list_codes(panel),
         }
 
+    def _describe_asked(self, panel: LossPanel) -> dict[str, Any]:
+        questions = ask_losses(panel)
+        return self._write_asked(questions, render_asked(panel, questions) if questions else "")
+
     def _hear(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         kind = content.get("kind")
         if kind == "open":
@@ -124,6 +134,8 @@ class LossesWidget(View, anywidget.AnyWidget):
                 self._on_show(self)
         elif kind == "hidden":
             self._views = max(0, (self._views or 0) - 1)
+        elif kind == "guess":
+            self._hear_guess(content)
         elif kind in ("sample", "move"):
             self._answer(content)
         elif kind == "race":

@@ -10,13 +10,13 @@ import numpy as np
 
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
-from gradmagic.core.race import RaceOptions, choose_start, run_race
+from gradmagic.core.losses.race import RaceOptions, choose_start, run_race
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gradmagic.core.panel import LossPanel
-    from gradmagic.core.race import Laps
+    from gradmagic.core.losses.panel import LossPanel
+    from gradmagic.core.losses.race import Laps
 
 EVERY = 0.1  # seconds between two messages, however fast the steps are
 

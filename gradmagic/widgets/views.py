@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import traitlets
+
+from gradmagic.render.presenting import get_presentation, render_switch
+
 VIEW_TYPE = "application/vnd.jupyter.widget-view+json"
 
 
-class View:
+class View(traitlets.HasTraits):
     """A widget whose output is its view alone; mixed in before anywidget's own class.
+
+    Attributes
+    ----------
+    large, grey
+        How it is shown; at first as :func:`.presenting.choose_presentation` has set. The user
+        changes it in the browser.
+    switch
+        The buttons for that, as HTML.
 
     Raises
     ------
@@ -18,7 +30,22 @@ class View:
 
     model_id: str
     layout: Any
-    has_trait: Any
+
+    large = traitlets.Bool().tag(sync=True)
+    grey = traitlets.Bool().tag(sync=True)
+    switch = traitlets.Unicode(read_only=True).tag(sync=True)
+
+    @traitlets.default("large")
+    def _choose_large(self) -> bool:
+        return get_presentation().large
+
+    @traitlets.default("grey")
+    def _choose_grey(self) -> bool:
+        return get_presentation().grey
+
+    @traitlets.default("switch")
+    def _write_switch(self) -> str:
+        return render_switch()
 
     def __init__(self, **traits: Any) -> None:
         unknown = [name for name in traits if not self.has_trait(name)]

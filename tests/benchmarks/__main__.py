@@ -14,7 +14,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 from timing import HEADINGS, align, print_rows
 
-PARTS = ("ratios", "report", "loading", "memory", "latency")
+PARTS = (
+    "ratios",
+    "report",
+    "descent",
+    "loading",
+    "memory",
+    "latency",
+    "pages",
+    "export",
+    "scale",
+    "peers",
+)
 WIDTHS = (30, 13, 14, 6, 4, 0)
 
 
@@ -51,8 +62,18 @@ def _find_measure(part: str) -> object:
         from ratios import measure
     elif part == "report":
         from report import measure
+    elif part == "descent":
+        from descent import measure
     elif part == "latency":
         from latency import measure
+    elif part == "pages":
+        from pages import measure
+    elif part == "export":
+        from export import measure
+    elif part == "scale":
+        from scale import measure
+    elif part == "peers":
+        from peers import measure
     elif part == "loading":
         from processes import measure_loading as measure
     else:

@@ -73,9 +73,14 @@ def measure_memory() -> Iterator[tuple[str, list[Row]]]:
 
 
 def _ask(*words: str) -> Any:
+    return ask(__file__, *words)
+
+
+def ask(program: str, *words: str) -> Any:
+    """Run a program in a fresh process; what the last line that it prints says as JSON."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [sys.executable, __file__, *words],
+        [sys.executable, program, *words],
         env=environment,
         capture_output=True,
         check=False,

@@ -51,19 +51,22 @@ def alternate(works: Sequence[Callable[[], object]], repetitions: int) -> list[l
     """Seconds that each piece of work takes in each round: after a warm-up, in turn.
 
     All that a round leaves behind is collected between the rounds, outside the timing, and each
-    round begins with another work: A B C, B C A, ...
+    round begins with another work: A B C, B C A, ... The first work runs untimed before each timed
+    one: what comes right after heavy work takes up to several times as long, and would else always
+    be the same one.
     """
     start = time.perf_counter()
     for work in [*works, *works]:
+        works[0]()
         work()
     spent = (time.perf_counter() - start) / 2
     rounds = max(LEAST, min(repetitions, int(MOST_SECONDS / spent)))
     seconds: list[list[float]] = [[] for _ in works]
     for first in range(rounds):
         gc.collect()
-        works[0]()  # after a collection nothing is at hand: the first work would pay for it
         for position in range(len(works)):
             at = (first + position) % len(works)
+            works[0]()
             start = time.perf_counter()
             works[at]()
             seconds[at].append(time.perf_counter() - start)

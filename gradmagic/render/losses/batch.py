@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradmagic.core.i18n import _
-from gradmagic.core.samples import find_ratios
+from gradmagic.core.i18n import _, join_sentences
+from gradmagic.core.losses.samples import find_ratios
 from gradmagic.render.losses.bars import draw_bar
 from gradmagic.render.markup import Html, join, tag
 from gradmagic.render.numbers import format_entry, format_number, say_times
@@ -16,7 +16,7 @@ from gradmagic.render.numbers import format_entry, format_number, say_times
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gradmagic.core.panel import LossPanel
+    from gradmagic.core.losses.panel import LossPanel
 
 
 def render_figures(panel: LossPanel) -> Html:
@@ -53,8 +53,13 @@ def render_figures(panel: LossPanel) -> Html:
         )
     )
     return join(
-        tag("table", tag("tbody", *rows), class_="gm-sum"),
-        tag("p", " ".join(list_notes(panel)), class_="gm-s gm-below"),
+        tag(
+            "table",
+            tag("tbody", *rows),
+            class_="gm-sum",
+            aria_label=_("The whole batch, as given"),
+        ),
+        tag("p", join_sentences(list_notes(panel)), class_="gm-s gm-below"),
     )
 
 
@@ -143,6 +148,7 @@ def render_samples(panel: LossPanel) -> Html:
         tag("thead", tag("tr", *head)),
         tag("tbody", *rows, data_k="samples"),
         class_="gm-per",
+        aria_label=_("Samples"),
         data_k="per",
     )
     total = int(comparison.targets.shape[0])

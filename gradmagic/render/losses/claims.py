@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from gradmagic.core.i18n import _
-from gradmagic.core.sliders import RIGHT, STUCK, UNDECIDED, WRONG
+from gradmagic.core.losses.sliders import RIGHT, STUCK, UNDECIDED, WRONG
 
 SURE = 0.9  # probability of the true class from which on a right answer is sure
 
@@ -111,6 +111,7 @@ def name_flaw(value: float, gradient: float, stable_gradient: float) -> str | No
 
 def list_words() -> dict[str, str]:
     """What the browser writes by itself, in the user's language."""
+    least = _("{number} %").format(number=1)
     return {
         **{f"claim_{key}": text for key, text in list_claims().items()},
         **{f"advice_{key}": text for key, text in list_advice().items()},
@@ -120,6 +121,8 @@ def list_words() -> dict[str, str]:
         "mse": _("MSE"),
         "sample": _("sample {sample}"),
         "sample_moved": _("sample {sample}, moved"),
+        "predicted": _("predicted"),
+        "scrolls": _("Scrolls sideways"),
         "previous": _("Previous sample"),
         "next": _("Next sample"),
         "select": _("Select sample {sample}"),
@@ -149,9 +152,11 @@ def list_words() -> dict[str, str]:
         "never_right": _("answer wrong everywhere on this slider"),
         "always_right": _("answer right everywhere on this slider"),
         "stuck": _("MSE is stuck"),
-        "stuck_why": _("wrong, yet MSE's gradient is below 1 % of its maximum"),
-        "threshold": _("1 % of MSE's maximum: {value}"),
-        "threshold_short": _("1 % of maximum"),
+        "stuck_why": _("wrong, yet MSE's gradient is below {share} of its maximum").format(
+            share=least
+        ),
+        "threshold": _("{share} of MSE's maximum: {value}").format(share=least, value="{value}"),
+        "threshold_short": _("{share} of maximum").format(share=least),
         "others": _("Small marks: the other samples, by their lead over the other classes."),
         "race_step": _("step"),
         "race_label": _("Both losses, accuracy and pull, step by step"),

@@ -8,21 +8,33 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.i18n import _
-from gradmagic.core.panel import take_in_hand
-from gradmagic.core.sliders import find_setting
+from gradmagic.core.losses.panel import take_in_hand
+from gradmagic.core.losses.sliders import find_setting
+from gradmagic.render.asking.held import PAGE_STYLE, render_held, write_held
 from gradmagic.render.losses import snippets
+from gradmagic.render.losses.asking import render_facts
 from gradmagic.render.losses.claims import list_words
 from gradmagic.render.losses.panel import load_style, render_panel
 from gradmagic.render.losses.tables import describe_batch, encode_block, pack_tables
-from gradmagic.render.markup import Html, join, squeeze_script, tag
+from gradmagic.render.markup import Html, join, tag
 from gradmagic.render.page import write_document
 
 if TYPE_CHECKING:
-    from gradmagic.core.panel import LossPanel
-    from gradmagic.core.sliders import SliderTables
+    from collections.abc import Sequence
+
+    from gradmagic.core.asking.records import Question
+    from gradmagic.core.losses.panel import LossPanel
+    from gradmagic.core.losses.sliders import SliderTables
 
 LIMIT = 480_000  # bytes of a panel that carries its numbers along
 SAVED_POSITIONS = 61  # of a slider in it: half as fine as with a kernel
+
+# The colours of a dark page.
+DARK = """
+    --gm-ink: rgba(255, 255, 255, .87); --gm-soft: rgba(255, 255, 255, .6); --gm-line: #555;
+    --gm-rule: #757575; --gm-paper: #212121; --gm-pick: #424242; --gm-ce: #6cb6f5;
+    --gm-mse: #f5a05a; --gm-grey: #9a9a9a; --gm-tint: .17;
+"""
 
 # What a front-end gives a panel and a page of its own has to: ground, margin, dark colours.
 _STYLE = """
@@ -31,13 +43,9 @@ body { margin: 0; background: #fff; }
 .gm-losses { margin: 0 auto; max-width: 1152px; }
 @media (prefers-color-scheme: dark) {
   body { background: #212121; }
-  body .gm-losses {
-    --gm-ink: rgba(255, 255, 255, .87); --gm-soft: rgba(255, 255, 255, .6); --gm-line: #555;
-    --gm-rule: #757575; --gm-paper: #212121; --gm-pick: #424242; --gm-ce: #6cb6f5;
-    --gm-mse: #f5a05a; --gm-grey: #9a9a9a; --gm-tint: .17;
-  }
+  body .gm-losses { DARK }
 }
-"""
+""".replace("DARK", DARK)
 
 
 def list_codes(panel: LossPanel) -> dict[str, str]:
@@ -62,7 +70,7 @@ def render_live(panel: LossPanel, version: int) -> str:
     return tag("div", render_panel(panel), data_version=version)
 
 
-def render_saved(panel: LossPanel, script: str) -> str:
+def render_saved(panel: LossPanel, script: str, questions: Sequence[Question] = ()) -> str:
     """The panel with a script and as many samples' tables as fit: it works without a kernel.
 
     Parameters
@@ -71,6 +79,8 @@ def render_saved(panel: LossPanel, script: str) -> str:
         What it shows.
     script
         The widget's script.
+    questions
+        What is asked first; until then the panel and its numbers are on the page out of sight.
 
     Returns
     -------
@@ -79,23 +89,28 @@ def render_saved(panel: LossPanel, script: str) -> str:
     """
     own = uuid.uuid4().hex
     style = tag("style", Html(load_style()))
-    body = tag("div", render_panel(panel), data_saved=own)
+    shown = render_panel(panel)
+    body = tag("div", render_asked(panel, questions) if questions else shown, data_saved=own)
     mount = f"mountWhenSeen('{own}');"
-    code = tag("script", Html(f"{squeeze_script(script)}\n{mount}\n"), type="module")
+    code = tag("script", Html(f"{script}\n{mount}\n"), type="module")
     used = sum(len(part.encode()) for part in (style, body, code))
-    data = tag(
-        "script",
-        Html(_fit_data(panel, LIMIT - used)),
-        type="application/json",
-        data_of=own,
-    )
-    return join(style, body, data, code)
+    data = _fit_data(panel, LIMIT - used)
+    if questions:
+        data = write_held(questions, shown, data)
+    numbers = tag("script", Html(data), type="application/json", data_of=own)
+    return join(style, body, numbers, code)
 
 
-def render_page(panel: LossPanel, script: str) -> str:
+def render_asked(panel: LossPanel, questions: Sequence[Question]) -> Html:
+    """What stands on the page until the questions are answered."""
+    return tag("div", render_held(render_facts(panel), questions), class_="gm-held-lab")
+
+
+def render_page(panel: LossPanel, script: str, questions: Sequence[Question] = ()) -> str:
     """A complete HTML document with the panel: one file, no network, light and dark."""
     title = _("gradmagic: MSE against crossentropy")
-    return write_document(title, f"{render_saved(panel, script)}\n{tag('style', Html(_STYLE))}")
+    saved = render_saved(panel, script, questions)
+    return write_document(title, f"{saved}\n{tag('style', Html(_STYLE + PAGE_STYLE))}")
 
 
 def _fit_data(panel: LossPanel, room: int) -> str:

@@ -11,7 +11,7 @@ from gradmagic.render.markup import Html, join, tag
 from gradmagic.render.numbers import MINUS, format_entry
 
 if TYPE_CHECKING:
-    from gradmagic.core.sliders import SliderTables
+    from gradmagic.core.losses.sliders import SliderTables
 
 
 def render_hand(tables: SliderTables) -> Html:
@@ -48,7 +48,18 @@ def render_hand(tables: SliderTables) -> Html:
     return join(
         tag("p", words.format(number=tables.true_class), data_k="advice", class_="gm-cap"),
         legend,
-        tag("div", *(_render_row(tables, i) for i in range(len(tables.shown))), data_k="rows"),
+        tag(
+            "div",
+            _render_heads(),
+            tag(
+                "div",
+                *(_render_row(tables, i) for i in range(len(tables.shown))),
+                data_k="rows",
+                role="rowgroup",
+            ),
+            role="table",
+            aria_label=_("Move the logits"),
+        ),
         tag("div", data_k="controls", class_="gm-controls"),
         tag("p", left, class_="gm-s", data_k="left") if left else None,
         tag(
@@ -57,6 +68,22 @@ def render_hand(tables: SliderTables) -> Html:
             tag("span", data_k="others-back"),
             class_="gm-s gm-live-only",
         ),
+    )
+
+
+def _render_heads() -> Html:
+    """The legend once more, as heads of columns: for those who hear the table."""
+    slopes = (f"{_('gradient on the logit')}: {name}" for name in (_("crossentropy"), _("MSE")))
+    first, second = slopes
+    return tag(
+        "div",
+        tag("span", _("class"), role="columnheader"),
+        tag("span", _("predicted"), role="columnheader"),
+        tag("span", first, role="columnheader"),
+        tag("span", _("logit"), role="columnheader", aria_colspan=2),
+        tag("span", second, role="columnheader"),
+        role="row",
+        class_="gm-unseen",
     )
 
 
@@ -73,6 +100,7 @@ def _render_row(tables: SliderTables, at: int) -> Html:
             tag("span", number, data_c="k"),
             tag("span", _("true"), class_="gm-truth"),
             class_="gm-k",
+            role="rowheader",
         ),
         tag(
             "div",
@@ -84,16 +112,24 @@ def _render_row(tables: SliderTables, at: int) -> Html:
             ),
             tag("i", data_c="p", style=f"width:{100 * p if p >= TOO_SHORT else 0:.2f}%"),
             class_="gm-pb",
+            aria_hidden="true",
         ),
-        tag("span", format_entry(p), class_="gm-v", data_c="pv"),
-        tag("div", draw_slope("ce", ce, data_c="bc"), class_="gm-gb"),
-        tag("span", format_entry(ce), class_="gm-v gm-ce", data_c="vc"),
-        tag("div", class_="gm-slot", data_c="slot"),
-        tag("span", _format_logit(float(tables.logits[number])), class_="gm-v", data_c="z"),
-        tag("div", draw_slope("mse", mse, data_c="bm"), class_="gm-gb"),
-        tag("span", format_entry(mse), class_="gm-v gm-mse", data_c="vm"),
+        tag("span", format_entry(p), class_="gm-v", data_c="pv", role="cell"),
+        tag("div", draw_slope("ce", ce, data_c="bc"), class_="gm-gb", aria_hidden="true"),
+        tag("span", format_entry(ce), class_="gm-v gm-ce", data_c="vc", role="cell"),
+        tag("div", class_="gm-slot", data_c="slot", role="cell"),
+        tag(
+            "span",
+            _format_logit(float(tables.logits[number])),
+            class_="gm-v",
+            data_c="z",
+            role="cell",
+        ),
+        tag("div", draw_slope("mse", mse, data_c="bm"), class_="gm-gb", aria_hidden="true"),
+        tag("span", format_entry(mse), class_="gm-v gm-mse", data_c="vm", role="cell"),
         class_="gm-row gm-true" if true else "gm-row",
         data_row=True,
+        role="row",
     )
 
 

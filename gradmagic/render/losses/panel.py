@@ -9,7 +9,9 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradmagic.core.i18n import _
+from gradmagic.core.i18n import _, name_html_language
+from gradmagic.render import presenting
+from gradmagic.render.asking import document as asking
 from gradmagic.render.losses import snippets
 from gradmagic.render.losses.batch import render_figures, render_samples
 from gradmagic.render.losses.claims import list_reasons
@@ -21,19 +23,19 @@ from gradmagic.render.losses.ways import render_ways
 from gradmagic.render.markup import STYLED, Html, join, squeeze_style, tag
 
 if TYPE_CHECKING:
-    from gradmagic.core.panel import LossPanel
-    from gradmagic.core.sliders import SliderTables
+    from gradmagic.core.losses.panel import LossPanel
+    from gradmagic.core.losses.sliders import SliderTables
 
 
 def render_panel(panel: LossPanel) -> Html:
-    """The whole panel: one ``<section class="gm-losses">``."""
+    """The whole panel: one ``<div class="gm-losses">``."""
     tables = panel.hand.tables
 
     def fill(code: str) -> str:
         return fill_snippet(code, tables)
 
     return tag(
-        "section",
+        "div",
         tag(
             "div",
             render_top(panel),
@@ -73,14 +75,17 @@ def render_panel(panel: LossPanel) -> Html:
             class_="gm-in",
         ),
         class_="gm-losses",
+        role="group",
         aria_label=_("MSE against crossentropy"),
+        lang=name_html_language(),
     )
 
 
 @functools.cache
 def load_style() -> str:
-    """The style sheet, without comments and blank space."""
-    return squeeze_style(Path(__file__).with_name("losses.css").read_text("utf-8"))
+    """The style sheets, without comments and blank space."""
+    own = squeeze_style(Path(__file__).with_name("losses.css").read_text("utf-8"))
+    return f"{own} {presenting.load_style()} {asking.load_style()}"
 
 
 def fill_snippet(code: str, tables: SliderTables) -> str:

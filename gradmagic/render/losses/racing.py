@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _
-from gradmagic.core.race import MOST_STEPS, OPTIMIZERS, RaceOptions, is_sampled
+from gradmagic.core.losses.race import MOST_STEPS, OPTIMIZERS, RaceOptions, is_sampled
 from gradmagic.render.markup import Html, join, tag
 
 if TYPE_CHECKING:
-    from gradmagic.core.panel import LossPanel
+    from gradmagic.core.losses.panel import LossPanel
 
 
 def render_race(panel: LossPanel) -> Html:

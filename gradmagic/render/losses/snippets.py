@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gradmagic.core.panel import LossPanel
-    from gradmagic.core.sliders import Slider, SliderTables
+    from gradmagic.core.losses.panel import LossPanel
+    from gradmagic.core.losses.sliders import Slider, SliderTables
 
 MOST_LITERAL = 100  # classes of a row that is written out
 

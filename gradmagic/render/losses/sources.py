@@ -13,8 +13,8 @@ from gradmagic.render.markup import Html, join, shorten, tag
 from gradmagic.render.numbers import format_entry, say_times
 
 if TYPE_CHECKING:
-    from gradmagic.core.losses import LossSource
-    from gradmagic.core.panel import LossPanel
+    from gradmagic.core.losses.comparison import LossSource
+    from gradmagic.core.losses.panel import LossPanel
 
 MOST_ENTRIES = 12  # of one source that are drawn
 MOST_SOURCES = 12

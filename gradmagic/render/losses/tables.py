@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradmagic.core.samples import find_ratios
-from gradmagic.core.sliders import SCALARS, VANISHED, find_peak
+from gradmagic.core.losses.samples import find_ratios
+from gradmagic.core.losses.sliders import SCALARS, VANISHED, find_peak
 
 if TYPE_CHECKING:
-    from gradmagic.core.panel import LossPanel
-    from gradmagic.core.sliders import SliderTables
+    from gradmagic.core.losses.panel import LossPanel
+    from gradmagic.core.losses.sliders import SliderTables
 
 
 def pack_tables(tables: SliderTables) -> tuple[dict[str, Any], bytes]:

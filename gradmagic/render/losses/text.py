@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _
-from gradmagic.core.samples import find_ratios
-from gradmagic.core.stability import SCORES, compute_examples
+from gradmagic.core.losses.samples import find_ratios
+from gradmagic.core.losses.stability import SCORES, compute_examples
+from gradmagic.render.lettering import count_columns, pad_text
 from gradmagic.render.losses.batch import format_mean, list_notes
 from gradmagic.render.losses.claims import list_flaws, name_flaw
 from gradmagic.render.losses.top import describe_claim
 from gradmagic.render.numbers import format_entry, format_number, say_times
 
 if TYPE_CHECKING:
-    from gradmagic.core.panel import LossPanel
-    from gradmagic.core.stability import ThreeWays
+    from gradmagic.core.losses.panel import LossPanel
+    from gradmagic.core.losses.stability import ThreeWays
 
 MOST_LINES = 20  # samples
 
@@ -65,8 +67,8 @@ def _list_samples(panel: LossPanel) -> list[str]:
                 say_times(float(ratio)),
             )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+    widths = [max(count_columns(row[i]) for row in rows) for i in range(len(heads))]
+    lines = ["  ".join(pad_text(c, w) for c, w in zip(row, widths, strict=True)) for row in rows]
     left = int(comparison.targets.shape[0]) - len(listed)
     if left:
         lines.append(_("and {count} more samples").format(count=left))
@@ -81,6 +83,6 @@ def _describe_ways(ways: ThreeWays) -> str:
         words = f"{title} {format_number(way.value, 7)}"
         if flaw is not None:
             why = list_flaws()[flaw].format(gradient=format_number(way.gradient, 5))
-            words += f" ({why})"
+            words = _("{title} ({place})").format(title=words, place=why)
         said.append(words)
-    return "; ".join(said)
+    return functools.reduce(lambda one, more: _("{one}; {more}").format(one=one, more=more), said)

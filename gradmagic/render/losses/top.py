@@ -12,8 +12,8 @@ from gradmagic.render.markup import Html, fill, join, tag
 from gradmagic.render.numbers import format_entry, say_number, say_times
 
 if TYPE_CHECKING:
-    from gradmagic.core.panel import LossPanel
-    from gradmagic.core.sliders import SliderTables
+    from gradmagic.core.losses.panel import LossPanel
+    from gradmagic.core.losses.sliders import SliderTables
 
 LONGEST_PULL = math.sqrt(2)  # crossentropy's, of a sample that is surely wrong
 
@@ -50,7 +50,7 @@ def render_top(panel: LossPanel) -> Html:
         tag("p", class_="gm-message", data_k="message", role="status", hidden=True),
         tag(
             "p",
-            tag("span", render_claim(tables), data_k="claim", aria_live="polite"),
+            tag("span", render_claim(tables), data_k="claim"),
             class_="gm-claim",
             role="heading",
             aria_level="2",

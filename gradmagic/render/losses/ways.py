@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _
-from gradmagic.core.stability import SCORES, compute_examples
+from gradmagic.core.losses.stability import SCORES, compute_examples
 from gradmagic.render.losses.claims import list_flaws, name_flaw
 from gradmagic.render.markup import Html, join, tag
 from gradmagic.render.numbers import format_number
 
 if TYPE_CHECKING:
-    from gradmagic.core.sliders import SliderTables
+    from gradmagic.core.losses.sliders import SliderTables
 
 
 def render_ways(tables: SliderTables) -> Html:
@@ -30,29 +30,31 @@ def render_ways(tables: SliderTables) -> Html:
         _("from_logits=True"),
     )
     examples = compute_examples()
-    rows = []
+    groups = []
     for i, title in enumerate(titles):
-        rows.append(tag("tr", tag("th", title, colspan="4", scope="rowgroup")))
+        title_row = tag("tr", tag("th", title, colspan="4", scope="rowgroup"))
         cells = [_render_way(*now[i], stable, data_k=f"way-{i}")]
         cells += [_render_way(*example[i], example.logits.gradient) for example in examples]
-        rows.append(tag("tr", *cells))
+        groups.append(tag("tbody", title_row, tag("tr", *cells)))
     head = [tag("th", _("logits above"), scope="col")]
     head += [tag("th", f"s = {score:g}", scope="col") for score in SCORES]
+    table = tag(
+        "table",
+        tag("thead", tag("tr", *head)),
+        *groups,
+        class_="gm-stab",
+        aria_label=_("Three ways to write crossentropy"),
+    )
     return join(
         tag(
             "p",
             _(
                 "On paper they are the same. In floating point two of them break when the answer "
-                "is surely wrong."
+                "is confidently wrong."
             ),
             class_="gm-cap",
         ),
-        tag(
-            "table",
-            tag("thead", tag("tr", *head)),
-            tag("tbody", *rows),
-            class_="gm-stab",
-        ),
+        tag("div", table, class_="gm-scroll"),
         tag(
             "p",
             _(

@@ -1,5 +1,6 @@
 // What is said of an answer: as claims.py, top.py and ways.py say it.
-import { fillTemplate, fillText, isTooShort, make, put, setBar } from "./elements.js";
+import { fillTemplate, fillText, make, put } from "../elements.js";
+import { isTooShort, setBar } from "./bars.js";
 import { formatEntry, formatNumber, sayNumber, sayTimes } from "./numbers.js";
 
 const SURE = 0.9; // probability of the true class from which on a right answer is sure

@@ -1,6 +1,6 @@
 // The code behind each part: copied by a button, and written anew as the sliders move.
 import { makeCopyButton } from "../copying.js";
-import { fillText, make, put } from "./elements.js";
+import { fillText, make, put } from "../elements.js";
 
 /** @param {ArrayLike<number>} row float32, with as many digits as bring it back */
 const writeRow = (row) => `[${Array.from(row, (value) => Number(value.toPrecision(9))).join(", ")}]`;

@@ -1,7 +1,8 @@
 // Curves along one slider: both losses, and the sizes of their gradients.
-import { fillText } from "./elements.js";
-import { formatEntry, formatNumber } from "./numbers.js";
-import { FLOOR, LEFT, NARROW, Plot, Strip, breakLines, writeShort } from "./plot.js";
+import { plainMinus } from "../copying.js";
+import { fillText } from "../elements.js";
+import { formatEntry, formatNumber, formatPlace } from "./numbers.js";
+import { FLOOR, LEFT, NARROW, Plot, Strip, breakLines, countColumns, writeShort } from "./plot.js";
 
 /**
  * A slider's scale: confidence is drawn by its root, so that small and large factors both have room.
@@ -48,6 +49,7 @@ export class SliderCurves {
     const label = fillText(words[`axis_${own.kind}`], { number: String(own.number) });
     const plot = new Plot(place, width, 406, range, fillText(words.curves_label, { axis: label }));
     this.plot = plot;
+    Object.assign(this, { words, label });
     plot.svg.classList.add("gm-drag");
     /** @param {string} name */
     const column = (name) => places.map((_, i) => table.find(slider, i, name));
@@ -147,7 +149,7 @@ export class SliderCurves {
     const narrow = plot.outer < NARROW;
     const value = formatNumber(batch.threshold, 2);
     const text = fillText(narrow ? words.threshold_short : words.threshold, { value });
-    const width = text.length * (narrow ? 6.2 : 5.8);
+    const width = countColumns(text) * (narrow ? 6.2 : 5.8);
     let best = { clashes: Infinity, x: LEFT + 6, y: limit - 5 };
     for (const dy of [-5, 12]) {
       for (let x = LEFT + 6; x + width < LEFT + plot.width; x += 8) {
@@ -220,6 +222,19 @@ export class SliderCurves {
       if (this.readings[i].textContent !== text) this.readings[i].textContent = text;
       if (i < 2) this.#drawSlope(i, strip, x, y, table.find(slider, position, `${names[i]}_slope`), at);
     });
+    this.#describe(table.sliders[slider].positions[position], values.map((value) => formatEntry(value)));
+  }
+
+  /** The numbers at the point, for those who do not see them. @param {number} place @param {string[]} values */
+  #describe(place, values) {
+    const { words, label, plot } = this;
+    const [ce, mse, cePull, msePull] = values;
+    const said = [
+      fillText(words.curves_label, { axis: label }), `${label}: ${formatPlace(place)}`,
+      `${words.crossentropy_loss}: ${ce}`, `${words.mse_loss}: ${mse}`,
+      `${words.size}: ${words.crossentropy} ${cePull}, ${words.mse} ${msePull}`,
+    ];
+    plot.svg.setAttribute("aria-label", plainMinus(said.join("; ")));
   }
 
   /** The short line of the loss's slope, which descent goes down. */

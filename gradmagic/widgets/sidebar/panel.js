@@ -1,9 +1,12 @@
 // The panel on the page: where its sliders stand, and what is drawn for that.
+import { Announcer } from "../announcing.js";
 import { copyPlainMinus } from "../copying.js";
+import { locatePointer } from "../presenting.js";
+import { watchScrolling } from "../scrolling.js";
 import { drawClaim, drawWays, nameState } from "./claims.js";
 import { Code } from "./code.js";
 import { SliderCurves } from "./curves.js";
-import { fillText, make, put } from "./elements.js";
+import { fillText, make, put } from "../elements.js";
 import { Questions } from "./questions.js";
 import { Race } from "./race.js";
 import { SampleList } from "./samples.js";
@@ -47,6 +50,7 @@ export class Panel {
     const { ask, held } = source;
     const { parts, words } = this;
     root.classList.add("gm-ready");
+    this.announcer = new Announcer(root, signal);
     root.classList.toggle("gm-live-kernel", Boolean(ask));
     this.questions = ask ? new Questions(ask, (late) => this.#sayLate(late)) : null;
     this.list = this.#makeList();
@@ -60,6 +64,7 @@ export class Panel {
     this.#listenToPlot();
     this.#listenToKeys();
     copyPlainMinus(root, signal);
+    watchScrolling(root, words.scrolls, signal);
     put(parts["others-back"], held ? fillText(words.others_back, { samples: held.join(", ") }) : "");
     this.showTable(table);
   }
@@ -233,6 +238,7 @@ export class Panel {
     const { table, slider, position } = this;
     const moved = table.moved || position !== table.sliders[slider].at;
     drawClaim(this.parts, this.words, table, slider, position, moved);
+    this.announcer.say(this.parts.claim.textContent);
     this.sliders.draw(slider, position, moved);
     if (this.curves.slider === slider) this.curves.point(position);
     drawWays(this.parts, this.words, table, slider, position);
@@ -288,8 +294,7 @@ export class Panel {
     /** @param {PointerEvent} event */
     const follow = (event) => {
       if (this.curves.slider !== this.slider) return;
-      const { left } = plot.getBoundingClientRect();
-      this.move(this.slider, this.curves.findPosition(event.clientX - left));
+      this.move(this.slider, this.curves.findPosition(locatePointer(event, plot).x));
     };
     plot.addEventListener("pointerdown", (event) => {
       dragging = true;

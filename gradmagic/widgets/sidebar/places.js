@@ -3,6 +3,8 @@
 const DOCK = "gm-docked";
 const SIDE_WIDTH = 420;
 const SIDE_LEAST = 320;
+const SIDE_LARGE = 544; // of a panel that is shown large
+const SIDE_LARGE_LEAST = 480;
 const SIDE_PATIENCE = 8000; // ms
 let widening = false; // a side panel was asked for, and is not there yet
 
@@ -27,26 +29,28 @@ function setLeastWidth() {
   const style = document.createElement("style");
   style.id = "gm-side-width";
   style.textContent =
-    `#jp-right-stack > .jupyterlab-sidecar.lm-Widget { min-width: ${SIDE_LEAST}px; }`;
+    `#jp-right-stack > .jupyterlab-sidecar.lm-Widget { min-width: ${SIDE_LEAST}px; }`
+    + `#jp-right-stack > .jupyterlab-sidecar.lm-Widget:has(.gm-large) { min-width: ${SIDE_LARGE_LEAST}px; }`;
   document.head.append(style);
 }
 
 /**
  * Gives the right side its good width, by drawing its edge as the student's hand would: JupyterLab
  * has no other way for a widget to ask for it.
+ * @param {number} wanted px
  */
-function widenSide() {
+function widenSide(wanted) {
   const side = document.querySelector("#jp-right-stack")?.getBoundingClientRect();
   const edge = [...document.querySelectorAll("#jp-main-split-panel > .lm-SplitPanel-handle")].find(
     (handle) => side && Math.abs(handle.getBoundingClientRect().right - side.left) < 4,
   );
-  if (!side || !edge || side.width >= SIDE_WIDTH || window.innerWidth < 3 * SIDE_WIDTH) return;
+  if (!side || !edge || side.width >= wanted || window.innerWidth < 3 * SIDE_WIDTH) return;
   const { left, top } = edge.getBoundingClientRect();
   /** @param {Element | Document} target @param {string} name @param {number} x */
   const act = (target, name, x) => target.dispatchEvent(new PointerEvent(name, {
     bubbles: true, cancelable: true, button: 0, buttons: 1, clientX: x, clientY: top + 10,
   }));
-  const to = left - (SIDE_WIDTH - side.width);
+  const to = left - (wanted - side.width);
   act(edge, "pointerdown", left);
   act(document, "pointermove", to);
   act(document, "pointerup", to);
@@ -85,10 +89,15 @@ function openDock(main) {
   const dock = document.createElement("div");
   dock.className = DOCK;
   document.body.append(dock);
+  fitBeside(main, dock);
+  return dock;
+}
+
+/** Leaves the dock its width. @param {HTMLElement} main @param {HTMLElement} dock */
+function fitBeside(main, dock) {
   main.style.width = `calc(100% - ${dock.offsetWidth}px)`;
   main.style.minWidth = "0";
   window.dispatchEvent(new Event("resize")); // Lumino lays its panels out anew
-  return dock;
 }
 
 /** Takes the dock away, and tells whose it was. */
@@ -134,9 +143,11 @@ function choosePlace(model, el, mount) {
     el.classList.add("gm-side");
     el.dataset.owner = model.get("owner");
     showHere();
-    if (widening) requestAnimationFrame(widenSide);
+    const widen = () => widenSide(model.get("large") ? SIDE_LARGE : SIDE_WIDTH);
+    if (widening) requestAnimationFrame(widen);
     widening = false;
-    return () => {};
+    model.on("change:large", widen);
+    return () => model.off("change:large", widen);
   }
   if (model.get("place") === "cell") {
     showHere();
@@ -156,13 +167,14 @@ function choosePlace(model, el, mount) {
     return () => clearTimeout(patience);
   }
   const main = findDockable();
-  if (main) return dockBeside(main, words, el, mount, showHere);
+  if (main) return dockBeside(main, model, el, mount, showHere);
   showHere();
   return () => {};
 }
 
 /** A dock beside Notebook 7's page, from which the student can take the panel back. */
-function dockBeside(main, words, el, mount, showHere) {
+function dockBeside(main, model, el, mount, showHere) {
+  const words = model.get("words");
   /** @type {HTMLElement | null} */
   let dock = null;
   const takeBack = () => {
@@ -183,9 +195,13 @@ function dockBeside(main, words, el, mount, showHere) {
     dock.append(target);
     el.replaceChildren(makeNote(words.at_side, words.undock, takeBack));
     mount(target);
+    fit(); // it may be shown large
   };
+  const fit = () => setTimeout(() => dock && fitBeside(main, dock)); // once the panel has changed
+  model.on("change:large", fit);
   enter();
   return () => {
+    model.off("change:large", fit);
     dock?.removeEventListener("gm-closed", lose);
     if (dock) closeDock();
   };

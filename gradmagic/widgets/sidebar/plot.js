@@ -42,21 +42,25 @@ export const writeShort = (value) => {
 };
 
 /**
- * Words put into lines of about so many letters.
+ * About how many Latin letters wide a text is: a Chinese one is two.
+ * @param {string} text
+ */
+export const countColumns = (text) => text.length + (text.match(/[\u2e80-\uffef]/g)?.length ?? 0);
+
+/**
+ * Words put into lines of about so many Latin letters; a line may end after any Chinese letter, and
+ * begins with no mark.
  * @param {string} text
  * @param {number} width
  */
 export function breakLines(text, width) {
   /** @type {string[]} */
   const lines = [];
-  // Chinese has no blanks to break at
-  const words = text.includes(" ") ? text.split(" ") : [...text];
-  const blank = text.includes(" ") ? " " : "";
-  for (const word of words) {
+  const units = text.match(/\s*(?:[（“《]*[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)[，。：；、）”》]*/g) ?? [];
+  for (const unit of units) {
     const last = lines.at(-1);
-    if (last !== undefined && (last + blank + word).length <= width) {
-      lines[lines.length - 1] = last + blank + word;
-    } else lines.push(word);
+    if (last !== undefined && countColumns(last + unit) <= width) lines[lines.length - 1] = last + unit;
+    else lines.push(unit.trim());
   }
   return lines;
 }

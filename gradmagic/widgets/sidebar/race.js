@@ -1,5 +1,5 @@
 // The race: two descents from one start, drawn as the kernel runs them.
-import { fillTemplate, fillText, make, put } from "./elements.js";
+import { fillTemplate, fillText, make, put } from "../elements.js";
 import { formatEntry, formatNumber } from "./numbers.js";
 import { FLOOR, NARROW, Plot, Strip } from "./plot.js";
 import { readBlock } from "./tables.js";

@@ -1,5 +1,5 @@
 // The list of samples: sorted by a click on a heading, taken in hand by a click on a row.
-import { fillText, make } from "./elements.js";
+import { fillText, make } from "../elements.js";
 
 /**
  * The order of rows by a column: numbers by size, missing ones last, equal ones as they were.

@@ -1,6 +1,8 @@
 // The elements that move a sample: one slider a class, confidence, smoothing, the true class.
+import { plainMinus } from "../copying.js";
 import { listMarks, makeScale } from "./curves.js";
-import { TOO_SHORT, fillText, make, put, setBar, setSlope } from "./elements.js";
+import { fillText, make, put } from "../elements.js";
+import { TOO_SHORT, setBar, setSlope } from "./bars.js";
 import { formatEntry, formatPlace } from "./numbers.js";
 
 export class Sliders {
@@ -160,7 +162,10 @@ export class Sliders {
       put(row.vm, formatEntry(mse));
       put(row.z, formatPlace(logits[i]));
       row.root.classList.toggle("gm-true", table.shown[i] === trueClass);
-      this.#setPlace(i, logits[i]);
+      const { words } = this;
+      this.#setPlace(i, logits[i], [
+        `${words.predicted} ${formatEntry(probability)}`, `${words.crossentropy} ${formatEntry(crossentropy)}`, `${words.mse} ${formatEntry(mse)}`,
+      ]);
     });
     const count = table.shown.length;
     const [factor, share] = [count, count + 1].map((own) => {
@@ -175,12 +180,12 @@ export class Sliders {
     this.back.disabled = !moved;
   }
 
-  /** @param {number} slider @param {number} value */
-  #setPlace(slider, value) {
+  /** @param {number} slider @param {number} value @param {string[]} [said] what else holds there */
+  #setPlace(slider, value, said = []) {
     const input = this.inputs[slider];
     const place = String(makeScale(this.table.sliders[slider].kind).toScreen(value));
     if (input.value !== place) input.value = place;
-    input.setAttribute("aria-valuetext", formatPlace(value).replaceAll("\u2212", "-"));
+    input.setAttribute("aria-valuetext", plainMinus([formatPlace(value), ...said].join("; ")));
   }
 }
 

@@ -1,0 +1,1 @@
+"""Gradient descent on a cell: its steps, what they left behind, and the surface they went down."""

@@ -1,0 +1,1 @@
+"""What to say above the traceback of a cell that raises."""

@@ -1,0 +1,179 @@
+"""Ops in mathematical notation: ``MatMul`` of x and w is written ``x @ w``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LONGEST = 28  # characters of an operand that is written out; longer ones become an ellipsis
+
+ATOM, CALL, POWER, UNARY, PRODUCT, SUM, COMPARISON = range(7)  # what binds tighter comes first
+
+_BINARY = {
+    "AddV2": ("+", SUM),
+    "Add": ("+", SUM),
+    "BiasAdd": ("+", SUM),
+    "Sub": ("\u2212", SUM),
+    "Mul": ("\u00b7", PRODUCT),
+    "RealDiv": ("/", PRODUCT),
+    "Div": ("/", PRODUCT),
+    "DivNoNan": ("/", PRODUCT),
+    "FloorDiv": ("//", PRODUCT),
+    "FloorMod": ("%", PRODUCT),
+    "MatMul": ("@", PRODUCT),
+    "BatchMatMulV2": ("@", PRODUCT),
+    "BatchMatMulV3": ("@", PRODUCT),
+    "Greater": (">", COMPARISON),
+    "GreaterEqual": ("\u2265", COMPARISON),
+    "Less": ("<", COMPARISON),
+    "LessEqual": ("\u2264", COMPARISON),
+    "Equal": ("=", COMPARISON),
+    "NotEqual": ("\u2260", COMPARISON),
+}
+
+# Names that differ from the op's own in lower case.
+_FUNCTIONS = {
+    "Sum": "sum",
+    "Mean": "mean",
+    "Prod": "product",
+    "Relu": "relu",
+    "Selu": "selu",
+    "OneHot": "one_hot",
+    "Conv2D": "conv2d",
+    "MaxPool": "max_pool",
+    "AvgPool": "avg_pool",
+    "FusedBatchNormV3": "batch_norm",
+    "StridedSlice": "slice",
+    "ResourceGather": "gather",
+    "GatherV2": "gather",
+    "ConcatV2": "concat",
+    "Pack": "stack",
+    "Unpack": "unstack",
+    "SelectV2": "where",
+    "ArgMax": "argmax",
+    "LogSoftmax": "log_softmax",
+    "Rsqrt": "1/\u221a",
+}
+
+# The operands that are data; the others (axes, shapes, permutations) are how, not what.
+_DATA = {
+    **dict.fromkeys(
+        (
+            "Reshape",
+            "Transpose",
+            "Sum",
+            "Mean",
+            "Max",
+            "Min",
+            "Prod",
+            "Any",
+            "All",
+            "EuclideanNorm",
+            "StridedSlice",
+            "Slice",
+            "BroadcastTo",
+            "Tile",
+            "Pad",
+            "PadV2",
+            "MirrorPad",
+            "ArgMax",
+            "ArgMin",
+            "OneHot",
+            "ExpandDims",
+            "Cumsum",
+            "Cumprod",
+            "TopKV2",
+            "ReverseV2",
+            "Roll",
+            "MatrixBandPart",
+            "SplitV",
+        ),
+        (0,),
+    ),
+    "Fill": (1,),
+    "Split": (1,),
+    "GatherV2": (0, 1),
+    "RandomStandardNormal": (),
+    "RandomUniform": (),
+    "RandomUniformInt": (),
+    "TruncatedNormal": (),
+    "Range": (),
+}
+
+
+def find_data_slots(op_type: str, inputs: int) -> tuple[int, ...]:
+    """The input slots of an op that carry data; the rest say axes, shapes and the like."""
+    if op_type == "ConcatV2":
+        return tuple(range(inputs - 1))
+    return tuple(slot for slot in _DATA.get(op_type, range(inputs)) if slot < inputs)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A text and how tightly it binds."""
+
+    text: str
+    binding: int = ATOM
+
+
+def write_op(op_type: str, operands: Sequence[Expression | None]) -> Expression:
+    """The op applied to its data operands; None stands for one that has no short form."""
+    if op_type in _BINARY and len(operands) == 2:
+        sign, binding = _BINARY[op_type]
+        left, right = (_enclose(one, binding) for one in operands)
+        if binding >= PRODUCT and operands[1] and operands[1].binding == binding:
+            right = f"({right})"
+        return Expression(f"{left} {sign} {right}", binding)
+    first = operands[0] if operands else None
+    match op_type, len(operands):
+        case "Neg", 1:
+            return Expression(f"\u2212{_enclose(first, UNARY)}", UNARY)
+        case "Square", 1:
+            return Expression(f"{_enclose(first, CALL)}\u00b2", POWER)
+        case "Pow", 2 if operands[1] and operands[1].text in ("2", "3"):
+            sign = "\u00b2" if operands[1].text == "2" else "\u00b3"
+            return Expression(f"{_enclose(first, CALL)}{sign}", POWER)
+        case "Pow", 2:
+            return Expression(f"{_enclose(first, CALL)} ^ {_enclose(operands[1], CALL)}", POWER)
+        case "SquaredDifference", 2:
+            difference = write_op("Sub", operands)
+            return Expression(f"({difference.text})\u00b2", POWER)
+        case "SoftmaxCrossEntropyWithLogits", 2:
+            return Expression(f"H({_write(operands[1])}, softmax({_write(first)}))", CALL)
+        case "SparseSoftmaxCrossEntropyWithLogits", 2:
+            return Expression(f"H(one_hot({_write(operands[1])}), softmax({_write(first)}))", CALL)
+        case (("AssignVariableOp" | "AssignAddVariableOp" | "AssignSubVariableOp"), 2):
+            method = _name_function(op_type).removesuffix("_variable_op")
+            return Expression(f"{_enclose(first, ATOM)}.{method}({_write(operands[1])})", CALL)
+    name = _name_function(op_type)
+    if not operands or all(one is None for one in operands):
+        return Expression(name, CALL)
+    return Expression(f"{name}({', '.join(map(_write, operands))})", CALL)
+
+
+def shorten(expression: Expression) -> Expression | None:
+    """The expression as an operand of another: None where it is too long to be read inside."""
+    return expression if len(expression.text) <= LONGEST else None
+
+
+def _name_function(op_type: str) -> str:
+    if op_type in _FUNCTIONS:
+        return _FUNCTIONS[op_type]
+    called = re.fullmatch(r"__(?:forward|backward|inference)_(.+)_\d+", op_type)
+    if called:
+        return called[1]
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", op_type)
+    return re.sub(r"_?V\d+$", "", words).lower()
+
+
+def _write(operand: Expression | None) -> str:
+    return "\u2026" if operand is None else operand.text
+
+
+def _enclose(operand: Expression | None, binding: int) -> str:
+    text = _write(operand)
+    return f"({text})" if operand and operand.binding > binding else text

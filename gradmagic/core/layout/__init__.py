@@ -1,0 +1,1 @@
+"""Where a graph's nodes and lines lie."""

@@ -1,0 +1,1 @@
+"""MSE beside crossentropy on the same tensors."""

@@ -1,0 +1,1 @@
+"""A gradient descent as text, as HTML, and as what the browser needs to scrub through it."""

@@ -1,0 +1,1 @@
+"""All reports of a kernel as one page."""
