@@ -25,6 +25,44 @@ if TYPE_CHECKING:
     from IPython.core.magic import Magics
 
 _ARGUMENTS, _OPTIONS = N_("arguments"), N_("options")
+
+# What argparse says, and the same in words that can be translated.
+_SAID = (
+    (
+        r"argument (?P<option>\S+): invalid int value: (?P<value>.+)",
+        N_("{option} takes a whole number, not {value}"),
+    ),
+    (
+        r"argument (?P<option>\S+): invalid float value: (?P<value>.+)",
+        N_("{option} takes a number, not {value}"),
+    ),
+    (
+        r"argument (?P<option>\S+): invalid choice: (?P<value>.+) \(choose from (?P<choices>.+)\)",
+        N_("{option} cannot be {value}; choose one of {choices}"),
+    ),
+    (
+        r"argument (?P<option>\S+): expected (?P<count>[2-9]) arguments",
+        N_("{option} takes {count} values, divided by blanks"),
+    ),
+    (
+        r"argument (?P<option>\S+): expected (?:at least )?one argument",
+        N_("{option} takes a value; type it after the option"),
+    ),
+    (
+        r"argument (?P<option>\S+): ignored explicit argument (?P<value>.+)",
+        N_("{option} takes no value; leave out {value}"),
+    ),
+    (
+        r"ambiguous option: (?P<option>\S+) could match (?P<choices>.+)",
+        N_("{option} could be one of {choices}; type it in full"),
+    ),
+    (
+        r"the following arguments are required: (?P<option>.+)",
+        N_("the line lacks {option}"),
+    ),
+)
+# What argparse takes for a number, where it stands alone, knows no exponent: -1e3.
+_NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|-inf$", re.IGNORECASE)
 _originals: dict[tuple[Any, str], str] = {}  # the English of what was translated
 
 
@@ -40,14 +78,29 @@ def parse_line(name: str, magic: Any, line: str) -> argparse.Namespace:
     line
         What follows the name.
     """
+    magic.parser._negative_number_matcher = _NEGATIVE_NUMBER  # noqa: SLF001  (no other way in)
     try:
         return parse_argstring(magic, line)
     except UsageError as error:
         raise UserError(_say_usage(name, str(error), magic.parser)) from None
+    except ValueError as error:  # from the splitting into words
+        raise UserError(
+            _("the line of {magic} cannot be read ({why}): each quote needs its second").format(
+                magic=name, why=error
+            )
+        ) from None
 
 
 def _say_usage(name: str, message: str, parser: MagicArgumentParser) -> str:
-    """argparse's words, and the nearest option to one that does not exist."""
+    """What is wrong with a line; the nearest option to one that does not exist."""
+    for pattern, said in _SAID:
+        found = re.fullmatch(pattern, message)
+        if found:
+            words = found.groupdict()
+            words["option"] = words["option"].rsplit("/", 1)[-1]  # the long name of -q/--quiet
+            if "choices" in words:
+                words["choices"] = words["choices"].replace("'", "")
+            return _(said).format_map(words)
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if not unknown:
         return message

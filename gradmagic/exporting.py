@@ -55,8 +55,11 @@ def export_reports(file: str | os.PathLike[str], *, force: bool = False) -> str:
     UserError
         There is no report yet, or the file cannot be written; nothing is left behind then.
     """
-    path = Path(file).expanduser()
-    _check(path, force=force)
+    try:
+        path = Path(file).expanduser()
+        _check(path, force=force)
+    except (OSError, RuntimeError) as error:  # a name too long for the disk, a home that nobody has
+        raise _refuse(file, error) from None
     entries = journal.list_entries()
     if all(entry.kind == "failure" for entry in entries):
         raise UserError(_("no report to export yet; run a cell with %%gradtape"))
@@ -86,9 +89,10 @@ def _check(path: Path, *, force: bool) -> None:
             _("'{name}' is a folder; add the name of a page, such as lesson.html").format(name=path)
         )
     if path.suffix.lower() != SUFFIX:
+        name = "lesson" if path.name.startswith(".") else path.stem
         raise UserError(
             _("'{name}' does not end in .html; name the page, such as {better}").format(
-                name=path, better=f"{path.stem or 'lesson'}{SUFFIX}"
+                name=path, better=f"{name}{SUFFIX}"
             )
         )
     if not path.parent.is_dir():
@@ -108,12 +112,15 @@ def _write(path: Path, page: bytes) -> None:
             beside.write_bytes(page)
             os.replace(beside, target)  # noqa: PTH105  (it says what it does)
         except OSError as error:
-            raise UserError(
-                _("'{name}' cannot be written: {why}").format(name=path, why=error.strerror)
-            ) from None
+            raise _refuse(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _refuse(name: str | os.PathLike[str], error: Exception) -> UserError:
+    why = getattr(error, "strerror", None) or error
+    return UserError(_("'{name}' cannot be written: {why}").format(name=name, why=why))
 
 
 def _make_writer() -> Callable[[Entry], str]:

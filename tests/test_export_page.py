@@ -413,6 +413,8 @@ def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
         ("x.pdf", "'.*x.pdf' does not end in .html; name the page, such as x.html"),
         ("x", "does not end in .html"),
         (".", "is a folder; add the name of a page, such as lesson.html"),
+        (".html", "'.*.html' does not end in .html; name the page, such as lesson.html"),
+        (f"{'x' * 300}.html", "x.html' cannot be written: File name too long"),
     ],
 )
 def test_a_wrong_place_is_named(tmp_path: Path, name: str, message: str) -> None:
@@ -420,6 +422,12 @@ def test_a_wrong_place_is_named(tmp_path: Path, name: str, message: str) -> None
     with pytest.raises(UserError, match=message):
         gradmagic.export(tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_home_that_nobody_has_is_named() -> None:
+    journal.add(make_entry(1))
+    with pytest.raises(UserError, match=r"'~nobody\.1/x\.html' cannot be written: "):
+        gradmagic.export("~nobody.1/x.html")
 
 
 def test_a_place_that_cannot_be_written_is_named(

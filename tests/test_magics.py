@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from IPython.core.error import UsageError
 
+from gradmagic.arguments import parse_line
+
 
 def run(shell: Any, cell: str) -> Any:
     """Run a cell and give its value; raise what it raised."""
@@ -74,6 +76,39 @@ def test_bad_input_gets_one_clear_line(ready: Any, case: str) -> None:
     assert message in text
     assert len(text.splitlines()) == 1
     assert callbacks() == 0
+
+
+BAD_LINES = {
+    "no number": ("%%graddescent w --steps x\nw", "--steps takes a whole number, not 'x'"),
+    "no float": ("%%graddescent w --until x\nw", "--until takes a number, not 'x'"),
+    "no value": ("%%gradtape w --target\nw", "--target takes a value; type it after the option"),
+    "one of two": ("%gradactivation relu --range 1", "--range takes 2 values, divided by blanks"),
+    "a value too much": ("%%gradtape w --quiet=1\nw", "--quiet takes no value; leave out '1'"),
+    "no choice": (
+        "%%gradtape w --unconnected-gradients all\nw",
+        "--unconnected-gradients cannot be 'all'; choose one of none, zero",
+    ),
+    "two meant": ("%%graddescent w --st 3\nw", "--st could be one of --steps, --static; type"),
+    "nothing": ("%gradexport", "the line lacks FILE"),
+    "open quote": ("%%gradtape w -t 'y\nw", "each quote needs its second"),
+    "open quote in a line": ("%gradexport 'x.html", "(No closing quotation)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LINES)
+def test_a_bad_line_gets_one_clear_line(ready: Any, case: str) -> None:
+    line, message = BAD_LINES[case]
+    with pytest.raises(UsageError) as caught:
+        run(ready, line)
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("bounds", ["-1e3 1E+3", "-5. -.5", "-2 2"])
+def test_negative_numbers_are_no_options(ready: Any, bounds: str) -> None:
+    lab = ready.magics_manager.magics["line"]["gradactivation"].__self__
+    given = parse_line("%gradactivation", lab.gradactivation, f"relu --range {bounds}")
+    assert given.range_ == [float(bound) for bound in bounds.split()]
 
 
 def test_the_users_exception_comes_out_once_with_the_notebooks_line(
