@@ -13,7 +13,8 @@ from gradmagic.core.summary import format_index
 if TYPE_CHECKING:
     from gradmagic.core.records import Gradient, TapeRun
 
-NOISE = 1e-6  # of the sizes of what was added up: as much may be rounding alone
+# of the sizes of what was added up: as much may be rounding alone
+NOISE = {"float64": 2e-15, "float32": 1e-6, "float16": 2e-3, "bfloat16": 1.6e-2}
 # here NaN and infinite gradients are born
 _RISKY = frozenset({
     "Log", "Log1p", "Sqrt", "Rsqrt", "RealDiv", "Div", "Reciprocal", "Xlogy", "Acos", "Asin",
@@ -52,7 +53,13 @@ class Asker:
         graph = self.run.graph
         if value == 0 or graph is None:
             return value == 0
-        return abs(value) <= NOISE * measure_terms(graph, gradient.name, index)
+        return abs(value) <= find_noise(gradient) * measure_terms(graph, gradient.name, index)
+
+
+def find_noise(gradient: Gradient) -> float:
+    """What share of the sizes of what a source's dtype adds up may be rounding alone."""
+    assert gradient.value is not None
+    return NOISE.get(gradient.value.dtype, NOISE["float32"])
 
 
 def write(number: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradmagic.core.asking.asker import write
+from gradmagic.core.asking.asker import find_noise, write
 from gradmagic.core.asking.reasons import explain_truth
 from gradmagic.core.asking.records import Question
 from gradmagic.core.asking.shapes import find_shape
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from gradmagic.core.asking.asker import Asker
     from gradmagic.core.records import Gradient, Summary
 
-TIED = 1e-5  # relative difference of entries that float rounding may have made
+TIED = 1e-5  # relative difference of entries that rounding may have made, at most
+STEPS = 10  # times the dtype's own noise: where that is less
 
 
 def ask_number(asker: Asker, key: str, gradient: Gradient) -> Question:
@@ -85,14 +86,15 @@ def _judge_largest(
         return ("bad", *map(_write_index, bad)), said, bad[0]
     sizes = np.abs(entries)
     most = float(sizes.max())
-    tied = [tuple(map(int, at)) for at in np.argwhere(sizes >= most * (1 - TIED))]
+    near = min(TIED, STEPS * find_noise(gradient))
+    tied = [tuple(map(int, at)) for at in np.argwhere(sizes >= most * (1 - near))]
     index = tied[0]
     right = tuple(map(_write_index, tied))
     if asker.is_rounding(gradient, index, most):
-        said = _("All are 0, apart from rounding") if most else _("All are 0")
-        return ("zero", *right), said, None
+        said = _("The largest is {number} in size: rounding alone may leave as much")
+        return ("zero", *right), said.format(number=write(most)) if most else _("All are 0"), None
     if len(tied) == entries.size:
-        if np.ptp(entries) <= TIED * most:
+        if np.ptp(entries) <= near * most:
             right += ("equal",)
             said = _("Every entry is {number}").format(number=write(entries[index]))
         else:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RIGHT = 0.02  # relative distance from the truth within which a number is right
 CLOSE = 0.2  # and close
+ROUGH = 0.1  # relative: how far half a unit goes at most where there is an exponent
 _SLACK = 1e-9  # relative: 0.3 is half a unit from 0.25 in decimals, not quite so in binary
 
 _WORDS = {
@@ -30,6 +31,9 @@ _PLAIN = {
 _SMALL = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 _PLAIN_TABLE = str.maketrans(_PLAIN)
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.(\d*))?|\.(\d+))(?:e([+-]?\d+))?")
+_PART = re.compile(r"(\d)\s*([¼-¾⅐-⅞])")
+_MIXED_TYPED = re.compile(r"(\d)\s+([1-9]\d?)\s*/\s*(\d)")  # three digits are thousands
+_MIXED = re.compile(r"([+-]?)(\d+)&(\d+)/(\d+)")
 _POWER = re.compile(r"(?:([+-]?[\d.]+)[*x]|([+-]?))10(?:\^|\*\*)\(?([+-]?\d+)\)?")
 
 
@@ -71,10 +75,13 @@ def mark(question: Question, value: str) -> Verdict:
 def simplify(text: str) -> str:
     """An answer in plain letters: no blanks, no brackets around it, digits of any width, one minus.
 
-    Words for no gradient, NaN and infinity become ``none``, ``nan``, ``inf`` and ``-inf``.
+    A mixed fraction becomes ``1&1/2``. Words for no gradient, NaN and infinity become ``none``,
+    ``nan``, ``inf`` and ``-inf``.
     """
     text = re.sub("[⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda run: "^" + run[0].translate(_SMALL), text)
+    text = _PART.sub(r"\1 \2", text)  # NFKC alone would make 11/2 of 1½
     text = unicodedata.normalize("NFKC", text.translate(_PLAIN_TABLE)).translate(_PLAIN_TABLE)
+    text = _MIXED_TYPED.sub(r"\1&\2/\3", text)
     text = re.sub(r"\s", "", text).lower()
     text = re.sub(r"^[≈~=]+", "", text)
     text = re.sub(r"^[\[(](.*)[\])]$", r"\1", text)
@@ -99,11 +106,15 @@ def _read_one(text: str) -> _Reading | None:
     if text.endswith("%"):
         share = _read_one(text[:-1])
         return share and _Reading(share.value / 100, share.half / 100)
-    if text.count("/") == 1:
-        above, below = (_read_one(part) for part in text.split("/"))
-        if above is None or below is None or below.value == 0:
+    mixed = _MIXED.fullmatch(text)
+    if mixed is not None:
+        whole, part = _read_one(mixed[2]), _divide(mixed[3], mixed[4])
+        if whole is None or part is None:
             return None
-        return _Reading(above.value / below.value, 0.0)
+        size = whole.value + part.value
+        return _Reading(-size if mixed[1] == "-" else size, 0.0)
+    if text.count("/") == 1:
+        return _divide(*text.split("/"))
     power = _POWER.fullmatch(text)
     if power is not None:
         return _read_one(f"{power[1] or (power[2] or '') + '1'}e{power[3]}")
@@ -112,9 +123,22 @@ def _read_one(text: str) -> _Reading | None:
         return None
     exponent = int(found[3] or 0)
     decimals = len(found[1] or found[2] or "")
-    if abs(exponent) > 300:
+    value = float(text)
+    if abs(exponent) > 300 or math.isinf(value):
         return None
-    return _Reading(float(text), 0.5 * 10.0 ** (exponent - decimals))
+    half = 0.5 * 10.0 ** (exponent - decimals)
+    return _Reading(value, half if found[3] is None else min(half, ROUGH * abs(value)))
+
+
+def _divide(dividend: str, divisor: str) -> _Reading | None:
+    """A fraction; None where it cannot be read, or is beyond what a float can be."""
+    above, below = _read_one(dividend), _read_one(divisor)
+    if above is None or below is None or below.value == 0:
+        return None
+    value = above.value / below.value
+    if math.isinf(value) or (value == 0 and above.value != 0):
+        return None
+    return _Reading(value, 0.0)
 
 
 def _compare(guess: _Reading, truth: float, right: tuple[str, ...]) -> Verdict:

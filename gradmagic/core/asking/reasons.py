@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from gradmagic.core.asking.uses import find_uses
@@ -15,8 +15,9 @@ from gradmagic.core.summary import format_index
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradmagic.core.records import Edge, Gradient, Graph, TapeRun
+    from gradmagic.core.records import Gradient, Graph, Node, TapeRun
     from gradmagic.core.replay.chain import Chain, Step
+    from gradmagic.core.rules.rule import Rule
 
 STEPS = 4  # ops of a path whose rule is told
 _PLAIN = frozenset(
@@ -91,14 +92,17 @@ def _tell_chain(graph: Graph, chain: Chain) -> tuple[str, ...]:
 
 def _tell_uses(graph: Graph, source: str) -> tuple[str, ...]:
     """Of a long chain its last factors: the rules of the ops that the source goes into."""
-    told: dict[str, str] = {}
+    taken: dict[int, list[int]] = defaultdict(list)
     for edge, node in find_uses(graph, source):
+        taken[node.id].append(edge.slot)
+    told: dict[str, str] = {}
+    for place, slots in taken.items():
+        node = graph.nodes[place]
         rule = find_rule(str(node.op), node.attributes)
         if rule is None:
             continue
-        slots = {one.slot for one in graph.edges if one.consumer == node.id}
         name = node.outputs[0].name or node.label
-        words = rule.find_slot(edge.slot, len(slots)).words
+        words = join_sentences(_tell_rule(graph, node, rule, slots, source))
         factor = f"d {name if name.isidentifier() else f'({name})'}/d {source}"
         told.setdefault(words, f"{factor}: {words}")
         if len(told) == STEPS:
@@ -113,12 +117,10 @@ def _tell_rules(graph: Graph, chain: Chain) -> list[str]:
     for step in steps.values():
         node = graph.nodes[step.node]
         rule = find_rule(str(node.op), node.attributes)
-        edges = [e for e in graph.edges if e.consumer == node.id]
-        slot = next((e.slot for e in edges if e.gradient), None)
-        if rule is None or slot is None or (node.op in _SHAPING and len(chain.paths[0].steps) > 1):
+        if rule is None or (node.op in _SHAPING and len(chain.paths[0].steps) > 1):
             continue
-        words = rule.find_slot(slot, len({e.slot for e in edges})).words
-        said = join_sentences([words, *_tell_twice(step, edges), *_tell_number(chain, step)])
+        words = _tell_rule(graph, node, rule, step.slots, step.denominator)
+        said = join_sentences([*words, *_tell_number(chain, step)])
         told.append((node.op in _PLAIN, f"{step.formula}: {said}"))
     spare = len(told) - STEPS
     kept: list[str] = []
@@ -134,6 +136,8 @@ def _tell_number(chain: Chain, step: Step) -> list[str]:
     """The factor of a step, where it is a number; else what all factors up to it come to."""
     if step.factor is not None:
         return [_("Here it is {number}.").format(number=write_number(step.factor))]
+    if sum(one.formula == step.formula for path in chain.paths for one in path.steps) > 1:
+        return []  # on each of its paths the product is another
     product, shape = step.product.numpy(), tuple(chain.gradient.shape)
     alike = [size for size in product.shape if size > 1] == [size for size in shape if size > 1]
     if not alike or not chain.index:
@@ -144,9 +148,13 @@ def _tell_number(chain: Chain, step: Step) -> list[str]:
     return [words.format(number=number, index=index)]
 
 
-def _tell_twice(step: Step, edges: Sequence[Edge]) -> list[str]:
-    """Where an op takes the same tensor more than once, as in ``a * a``, each part counts."""
-    taken = Counter((edge.producer, edge.output) for edge in edges if edge.gradient)
-    if max(taken.values()) == 1:
-        return []
-    return [_("More than one input is {name}: the parts add up.").format(name=step.denominator)]
+def _tell_rule(graph: Graph, node: Node, rule: Rule, slots: Sequence[int], name: str) -> list[str]:
+    """The rules of the inputs that ``name`` is; of two, as in ``a * a``, the parts add up.
+
+    Inputs of one rule share a sentence.
+    """
+    inputs = len({edge.slot for edge in graph.edges if edge.consumer == node.id})
+    words = list(dict.fromkeys(rule.find_slot(slot, inputs).words for slot in sorted(slots)))
+    if len(slots) > 1:
+        words.append(_("More than one input is {name}: the parts add up.").format(name=name))
+    return words

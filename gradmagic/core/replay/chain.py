@@ -46,6 +46,8 @@ class Step:
     product
         The product of this factor and all before it: the part of the target's gradient with
         respect to the denominator that comes along this path; of the denominator's shape.
+    slots
+        The inputs of the op that the denominator is: two for ``x · x``.
     """
 
     node: int
@@ -53,6 +55,7 @@ class Step:
     denominator: str
     jacobian: np.ndarray | None
     product: Any
+    slots: tuple[int, ...]
 
     @property
     def factor(self) -> float | None:
@@ -245,7 +248,8 @@ class _Writer:
         for before, after in zip(route[-2::-1], route[:0:-1], strict=True):
             product = self._multiply(before, after, product)
             jacobian = self._find_jacobian(before, after)
-            steps.append(Step(after[0], names[after], names[before], jacobian, product))
+            slots = tuple(self.graph.edges[p].slot for p in self.paths.arcs[before][after])
+            steps.append(Step(after[0], names[after], names[before], jacobian, product, slots))
         return Path(tuple(steps), product)
 
     def _multiply(self, before: Place, after: Place, product: Any) -> Any:

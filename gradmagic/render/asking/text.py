@@ -9,6 +9,7 @@ from gradmagic.core.asking.marking import mark
 from gradmagic.core.asking.records import Guess
 from gradmagic.core.i18n import N_, _, join_sentences
 from gradmagic.core.summary import format_index
+from gradmagic.render.asking.typed import list_letters, read_answer
 from gradmagic.render.lettering import count_columns, pad_text, wrap_text
 
 if TYPE_CHECKING:
@@ -67,11 +68,9 @@ def _take_guess(question: Question) -> Guess:
         line = input("> ").strip()
         if not line:
             return Guess(question, "", "skipped")
-        letter = ord(line.lower()) - ord("a") if len(line) == 1 else -1
-        known = 0 <= letter < len(question.choices)
-        value = question.choices[letter].value if known else line
-        verdict = mark(question, value)
-        if verdict != "skipped":
+        value = read_answer(question, line)
+        verdict = "skipped" if value is None else mark(question, value)
+        if value is not None and verdict != "skipped":
             return Guess(question, value, verdict)
         _say(_say_unread(question))
 
@@ -90,9 +89,8 @@ def _write_question(question: Question, number: str) -> str:
     first, *more = wrap_text(question.text, WIDTH - 4 - len(number))
     lines = [f"{number}{first}", *more]
     lines += _write_cells(question)
-    lines += [
-        f"   {chr(ord('a') + i)}) {choice.label}" for i, choice in enumerate(question.choices)
-    ]
+    letters = zip(list_letters(question), question.choices, strict=True)
+    lines += [f"   {letter}) {choice.label}" for letter, choice in letters]
     return "\n".join(lines).replace("\u2212", "-")
 
 

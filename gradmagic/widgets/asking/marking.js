@@ -6,13 +6,16 @@
  * @typedef {{value: number, half: number}} Reading
  */
 
-const RIGHT_WITHIN = 0.02, CLOSE_WITHIN = 0.2, MARKING_SLACK = 1e-9;
+const RIGHT_WITHIN = 0.02, CLOSE_WITHIN = 0.2, ROUGH_WITHIN = 0.1, MARKING_SLACK = 1e-9;
 const ANSWER_WORDS = /** @type {Record<string, string>} */ ({
   none: "none", null: "none", nogradient: "none", "无": "none", "没有": "none", "没有梯度": "none", "无梯度": "none",
   nan: "nan", inf: "inf", infinity: "inf", "∞": "inf", "无穷": "inf", "无穷大": "inf", "正无穷": "inf", "负无穷": "-inf",
 });
 const RAISED = "⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", RAISED_PLAIN = "-+0123456789";
 const DECIMAL = /^[+-]?(?:\d+(?:\.(\d*))?|\.(\d+))(?:e([+-]?\d+))?$/;
+const PART = /(\p{Nd})\s*([¼-¾⅐-⅞])/gu;
+const MIXED_TYPED = /(\p{Nd})\s+([1-9]\p{Nd}?)\s*\/\s*(\p{Nd})/gu; // three digits are thousands
+const MIXED = /^([+-]?)(\d+)&(\d+)\/(\d+)$/;
 const POWER = /^(?:([+-]?[\d.]+)[*x]|([+-]?))10(?:\^|\*\*)\(?([+-]?\d+)\)?$/;
 
 /** @param {string} text */
@@ -22,19 +25,34 @@ function replaceSigns(text) {
 }
 
 /**
- * An answer in plain letters.
+ * An answer in plain letters; a mixed fraction becomes `1&1/2`.
  * @param {string} text
  */
 export function simplifyAnswer(text) {
   let plain = text.replace(/[⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, (run) =>
     "^" + [...run].map((letter) => RAISED_PLAIN[RAISED.indexOf(letter)]).join(""));
-  plain = replaceSigns(replaceSigns(plain).normalize("NFKC"));
+  plain = plain.replace(PART, "$1 $2"); // NFKC alone would make 11/2 of 1½
+  plain = replaceSigns(replaceSigns(plain).normalize("NFKC")).replace(MIXED_TYPED, "$1&$2/$3");
   plain = plain.replace(/\s/g, "").toLowerCase().replace(/^[≈~=]+/, "").replace(/^[[(](.*)[\])]$/, "$1");
   const negative = plain.startsWith("-");
   const bare = /^[+-]/.test(plain) ? plain.slice(1) : plain;
   const word = Object.hasOwn(ANSWER_WORDS, bare) ? ANSWER_WORDS[bare] : null;
   if (word === null) return plain;
   return negative && word === "inf" ? "-inf" : word;
+}
+
+/**
+ * A fraction; null where it cannot be read, or is beyond what a number can be.
+ * @param {string} dividend
+ * @param {string} divisor
+ * @returns {Reading | null}
+ */
+function divide(dividend, divisor) {
+  const above = readOneNumber(dividend), below = readOneNumber(divisor);
+  if (!above || !below || below.value === 0) return null;
+  const value = above.value / below.value;
+  if (!Number.isFinite(value) || (value === 0 && above.value !== 0)) return null;
+  return { value, half: 0 };
 }
 
 /**
@@ -46,18 +64,23 @@ function readOneNumber(text) {
     const share = readOneNumber(text.slice(0, -1));
     return share && { value: share.value / 100, half: share.half / 100 };
   }
-  const parts = text.split("/");
-  if (parts.length === 2) {
-    const [above, below] = parts.map(readOneNumber);
-    return above && below && below.value !== 0 ? { value: above.value / below.value, half: 0 } : null;
+  const mixed = MIXED.exec(text);
+  if (mixed) {
+    const whole = readOneNumber(mixed[2]), part = divide(mixed[3], mixed[4]);
+    if (!whole || !part) return null;
+    const size = whole.value + part.value;
+    return { value: mixed[1] === "-" ? -size : size, half: 0 };
   }
+  const parts = text.split("/");
+  if (parts.length === 2) return divide(parts[0], parts[1]);
   const power = POWER.exec(text);
   if (power) return readOneNumber(`${power[1] ?? `${power[2] ?? ""}1`}e${power[3]}`);
   const found = DECIMAL.exec(text);
   if (!found || text.length > 40) return null;
-  const exponent = Number(found[3] ?? 0);
-  if (Math.abs(exponent) > 300) return null;
-  return { value: Number(text), half: 0.5 * 10 ** (exponent - (found[1] ?? found[2] ?? "").length) };
+  const value = Number(text), exponent = Number(found[3] ?? 0);
+  if (Math.abs(exponent) > 300 || !Number.isFinite(value)) return null;
+  const half = 0.5 * 10 ** (exponent - (found[1] ?? found[2] ?? "").length);
+  return { value, half: found[3] === undefined ? half : Math.min(half, ROUGH_WITHIN * Math.abs(value)) };
 }
 
 /**
