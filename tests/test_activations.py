@@ -69,7 +69,42 @@ def test_the_chain_is_the_derivative_of_f_of_f(eight, name):
         product, h = product * slope(h), value(h)
         if name not in ("relu", "leaky_relu", "elu"):  # a kink makes each rounding matter
             np.testing.assert_allclose(curve.chain[layer], product, rtol=1e-5, atol=1e-12)
-    np.testing.assert_allclose(curve.best, curve.steepest ** np.arange(1, DEPTH + 1))
+    assert curve.best[0] == curve.steepest
+    np.testing.assert_allclose(curve.best, curve.steepest ** np.arange(1, DEPTH + 1), rtol=1e-3)
+
+
+LEAVING = [
+    ("sigmoid", (2, 6)),  # deeper layers stand in (0.88, 1), where it is steeper
+    ("tanh", (1, 3)),
+    ("softplus", (-6, -3)),
+    ("softplus", (-6, 6)),
+    ("gelu", (-6, 6)),
+    ("lambda x: x**2 / 4", (-6, 6)),
+    ("tf.sqrt", (-1, 4)),
+    ("tf.math.log", (-6, 6)),
+    ("lambda x: tf.nn.softplus(x * tf.constant(3.0))", (-6, -3)),
+]
+
+
+@pytest.mark.parametrize(("name", "ends"), LEAVING)
+def test_no_chain_is_more_than_the_best_where_layers_leave_the_range(tf, name, ends):
+    (curve,) = make_lab([name], {"tf": tf}, range_=ends).curves
+    chain = np.where(np.isnan(curve.chain), 0, np.abs(curve.chain))
+    assert (chain <= curve.best[:, None] * (1 + 1e-6)).all()
+    assert curve.best[0] == np.nanmax(np.abs(curve.slope))
+
+
+def test_the_best_that_is_written_is_not_exceeded_by_the_number_beside_it(tf):
+    text = render_activations_text(make_lab(["sigmoid"], range_=(2, 6)))
+    here, best = re.search(r"from x = 4\.00: (\S+), at best (\S+)", text).groups()
+    assert float(here.replace("\u2212", "-")) < float(best.replace("\u2212", "-"))
+    page = render_saved(make_lab(["lambda x: x**2 / 4"]), "")
+    assert "inf</td>" in page
+
+
+def test_a_largest_derivative_is_named_where_there_is_one(tf):
+    assert "Largest derivative in this range: sigmoid" in render_saved(make_lab(["sigmoid"]), "")
+    assert "Largest derivative" not in render_saved(make_lab(["tf.sqrt"], {"tf": tf}), "")
 
 
 def test_the_chain_is_a_finite_difference_too(tf):
@@ -97,6 +132,34 @@ def test_where_there_is_no_derivative_tensorflow_has_one(eight):
     assert zeros.pop("relu") == 0
     assert zeros.pop("leaky_relu") == pytest.approx(0.2)
     assert set(zeros.values()) == {None}
+
+
+SMOOTH = [
+    "lambda x: tf.nn.softplus(x * tf.constant(20.0))",
+    "lambda x: 8 * tf.cast(x, tf.float32) ** 2",
+    "lambda x: tf.cos(tf.constant(10.0) * x)",
+    "lambda x: 1e4 * x**2",
+    "lambda x: x * tf.abs(x)",
+    "lambda x: tf.abs(x) ** 1.5",
+    "lambda x: (x * tf.constant(1.0) + 1000.0) - 1000.0",  # rounding makes stairs of it
+    "lambda x: 2 * tf.sigmoid(2 * x) - 1",
+]
+KINKED = {
+    "lambda x: 0.005 * tf.nn.relu(x)": 0,
+    "lambda x: tf.nn.relu(x * tf.constant(0.005))": 0,
+    "lambda x: tf.abs(x) * tf.constant(1.0) + 1.0": 0,
+    "lambda x: tf.maximum(3 * x, 2 * x) + 0.5 * x**2": 3,
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_bend_is_no_kink(tf, name):
+    assert make_lab([name], {"tf": tf}).curves[0].at_zero is None
+
+
+@pytest.mark.parametrize(("name", "taken"), KINKED.items())
+def test_a_kink_is_one_however_flat_the_function_is(tf, name, taken):
+    assert make_lab([name], {"tf": tf}).curves[0].at_zero == taken
 
 
 def test_the_grid_holds_zero_and_both_ends():
@@ -210,12 +273,26 @@ FAULTS = [
     ("tf.round", "has no derivative: tape.gradient gives None"),
     ("lambda x: x + tf.random.normal([])", "another result at each call"),
     ("dense", "dense fails on .*; its activation alone is dense.activation"),
+    ("raising", "the gradient of raising fails: ValueError: no"),
+    ("scalar", r"the gradient of scalar has shape \[\], and its input \[241\]"),
 ]
 
 
 @pytest.mark.parametrize(("name", "words"), FAULTS)
 def test_what_cannot_be_drawn_is_one_line(tf, name, words):
+    @tf.custom_gradient
+    def raising(x):
+        def back(_upstream):
+            raise ValueError("no\nsecond line")
+
+        return 2 * x, back
+
+    @tf.custom_gradient
+    def scalar(x):
+        return 2 * x, lambda _upstream: tf.constant(1.0)
+
     names = {"tf": tf, "z": tf.ones([3]), "dense": tf.keras.layers.Dense(2)}
+    names |= {"raising": raising, "scalar": scalar}
     with pytest.raises(UserError, match=words) as caught:
         make_lab([name], names)
     assert "\n" not in str(caught.value)
@@ -226,7 +303,15 @@ def test_what_cannot_be_drawn_is_one_line(tf, name, words):
     [
         ({"range_": (3, -3)}, "--range needs two numbers"),
         ({"range_": (0, np.inf)}, "--range needs two numbers"),
-        ({"bound": 0}, "--bound must be above 0"),
+        ({"range_": ("a", "b")}, r"--range needs two numbers, .*, not \('a', 'b'\)"),
+        ({"range_": (1,)}, "--range needs two numbers"),
+        ({"range_": 5}, "--range needs two numbers, .*, not 5"),
+        ({"range_": np.ones([2, 2])}, "--range needs two numbers"),
+        ({"range_": (-1e308, 1e308)}, r"--range -1e\+308 1e\+308 is too wide"),
+        ({"of": "far"}, "far reaches too far to be drawn; say --range"),
+        ({"bound": 0}, "--bound must be a number above 0, not 0"),
+        ({"bound": "a"}, "--bound must be a number above 0, not a"),
+        ({"bound": None}, "--bound must be a number above 0"),
         ({"of": "k"}, "k holds int32"),
         ({"of": "text"}, "text is no tensor|text holds string"),
         ({"of": "empty"}, "empty has no finite entry"),
@@ -235,8 +320,10 @@ def test_what_cannot_be_drawn_is_one_line(tf, name, words):
 )
 def test_options_that_make_no_sense(tf, options, words):
     names = {"k": tf.constant([1]), "text": "a", "empty": tf.zeros([0])}
-    with pytest.raises(UserError, match=words):
+    names["far"] = tf.constant([1e308, -1e308], tf.float64)
+    with pytest.raises(UserError, match=words) as caught:
         make_lab([], names, **options)
+    assert "\n" not in str(caught.value)
 
 
 def test_too_many_functions_and_softmax_alone_over_a_tensor(tf):
@@ -309,6 +396,22 @@ def test_the_magic_prints_where_there_is_no_notebook(tf, shell, capsys):
     shell.run_line_magic("gradactivation", "")
     printed = capsys.readouterr().out
     assert all(f"{name}  (float64)" in printed for name in ("sigmoid", "tanh", "relu"))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("relu, tanh", ["relu", "tanh"]),
+        ("relu,tanh,", ["relu", "tanh"]),
+        ("relu , tanh", ["relu", "tanh"]),
+        ('"lambda x: tf.maximum(x, 1.0), tanh"', ["lambda x: tf.maximum(x, 1.0)", "tanh"]),
+    ],
+)
+def test_commas_may_stand_between_the_names(tf, shell, capsys, line, found):
+    shell.user_ns["tf"] = tf
+    shell.run_line_magic("gradactivation", line)
+    heads = re.findall(r"^(\S.*)  \(float64\)$", capsys.readouterr().out, re.MULTILINE)
+    assert heads == found
 
 
 def test_tab_completes_activations_and_functions_of_the_notebook(tf, shell):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 PROBES = (0.31, 0.87, 0.05, 0.62, 0.95, 0.48)  # shares of the range, out of order
 CHUNK = 1_000_000  # entries of a tensor that are looked at together
 BINS = 60  # of its histogram
-NEAR = {"float64": 1e-6, "float32": 1e-3}  # how far from 0 slopes at its two sides are compared
-KINK = 0.01  # least difference of these slopes
+# how far from 0 the slopes at its two sides are compared, at first and then
+NEAR = {"float64": (1e-6, 1e-7), "float32": (1e-3, 1e-4)}
+STEADY = 0.1  # share by which the difference of a kink's slopes may change from one to the other
+ROUNDING = 16  # units in the last place of the values there
 
 
 def measure_curve(
@@ -44,15 +47,17 @@ def measure_curve(
     """
     dtype = choose_dtype(function, x)
     grid = tf.constant(x, dtype)
-    chain = []
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(grid)
         layers = [_call(function, grid)]
         while len(layers) < DEPTH:
             layers.append(_call(function, layers[-1]))
     chain = [_differentiate(tape, function, layer, grid) for layer in layers]
-    sizes = np.abs(chain[0])
-    steepest = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
+    inputs = pairwise((grid, *layers))
+    own = [_differentiate(tape, function, layer, before) for before, layer in inputs]
+    steepest, widest = _find_largest(own[0]), _find_largest(np.stack(own))
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float64 it is infinite
+        best = np.cumprod([steepest, *[widest] * (DEPTH - 1)])
     return Curve(
         function=function,
         dtype=dtype,
@@ -60,10 +65,15 @@ def measure_curve(
         slope=chain[0],
         chain=np.stack(chain),
         steepest=steepest,
-        best=_read(tf.math.cumprod(tf.fill([DEPTH], tf.constant(steepest, tf.float64)))),
+        best=best,
         at_zero=_find_kink(function, dtype) if x[0] < 0 < x[-1] else None,
         shares=count_saturated(function, dtype, tensor, bounds),
     )
+
+
+def _find_largest(slopes: np.ndarray) -> float:
+    """The largest absolute value; 0 where all are NaN."""
+    return float(np.max(np.abs(slopes), where=~np.isnan(slopes), initial=0.0))
 
 
 def choose_dtype(function: Function, x: np.ndarray) -> str:
@@ -108,7 +118,7 @@ def _call(function: Function, x: Any) -> Any:
     try:
         result: Any = function.call(x)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+        said = _write_error(error)
         if hasattr(function.call, "activation"):
             said += _("; its activation alone is {name}.activation").format(name=name)
         raise UserError(
@@ -138,16 +148,35 @@ def _call(function: Function, x: Any) -> Any:
     return result
 
 
+def _write_error(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+
+
 def _differentiate(tape: Any, function: Function, target: Any, source: Any) -> np.ndarray:
-    gradient = tape.gradient(target, source)
-    if gradient is None:
+    """The derivative by the tape; UserError, in one line, where there is none."""
+    try:
+        gradient = tape.gradient(target, source)
+        slope = None if gradient is None else _read(tf.convert_to_tensor(gradient))
+    except Exception as error:
+        raise UserError(
+            _("the gradient of {name} fails: {error}").format(
+                name=function.name, error=_write_error(error)
+            )
+        ) from None
+    if slope is None:
         raise UserError(
             _(
                 "{name} has no derivative: tape.gradient gives None; its result does not depend "
                 "on its input through ops that TensorFlow can differentiate"
             ).format(name=function.name)
         )
-    return _read(tf.convert_to_tensor(gradient))
+    if slope.shape != source.shape:
+        raise UserError(
+            _("the gradient of {name} has shape {after}, and its input {before}").format(
+                name=function.name, after=[*slope.shape], before=source.shape.as_list()
+            )
+        )
+    return slope
 
 
 def _read(tensor: Any) -> np.ndarray:
@@ -162,11 +191,17 @@ def _take_slope(function: Function, x: Any) -> np.ndarray:
 
 
 def _find_kink(function: Function, dtype: str) -> float | None:
-    """The tape's derivative at 0, where the function has none: its left and right slope differ."""
-    step = NEAR[dtype]
-    left, middle, right = _read(_call(function, tf.constant([-step, 0.0, step], dtype)))
-    jump = (right - middle) - (middle - left)
-    if not (np.isfinite(jump) and abs(jump) > KINK * step):
+    """The tape's derivative at 0, where the function has none: its left and right slope differ.
+
+    Nearer to 0 a kink's slopes differ as much as before, those of a smooth function by less.
+    """
+    jumps, blur = [], 0.0
+    for step in NEAR[dtype]:
+        values = _read(_call(function, tf.constant([-step, 0.0, step], dtype)))
+        jumps.append(np.diff(values, n=2)[0] / step)
+        blur = ROUNDING * np.finfo(dtype).eps * np.abs(values).max() / step
+    before, jump = jumps
+    if not (abs(jump) > blur and abs(jump - before) <= STEADY * abs(jump)):
         return None
     return float(_take_slope(function, tf.constant([0.0], dtype))[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,9 +57,8 @@ def make_lab(
         Something that was asked for cannot be drawn.
     """
     names = names or {}
-    if not 0 < bound < float("inf"):
-        raise UserError(_("--bound must be above 0, not {bound:g}").format(bound=bound))
-    functions = [find_function(one, names) for one in (asked or DEFAULT)]
+    bound = _read_bound(bound)
+    functions = [find_function(one, names) for one in (_list_asked(asked) or DEFAULT)]
     softmax = next((one for one in functions if one.known == "softmax"), None)
     elementwise = [one for one in functions if one.known != "softmax"]
     if len(elementwise) > MOST:
@@ -83,7 +83,7 @@ def make_lab(
         if not len(finite):
             raise UserError(_("{name} has no finite entry").format(name=name))
     entries = None if finite is None else finite.numpy().astype(np.float64)
-    low, high = _choose_range(range_, entries)
+    low, high = _choose_range(entries, name) if range_ is None else _read_range(range_)
     x = make_grid(low, high)
     return ActivationLab(
         x=x,
@@ -103,22 +103,68 @@ def make_grid(low: float, high: float) -> np.ndarray:
     return x
 
 
-def _choose_range(
-    range_: Sequence[float] | None, entries: np.ndarray | None
-) -> tuple[float, float]:
-    if range_ is not None:
+def _list_asked(asked: Sequence[Any]) -> list[Any]:
+    """What was asked for, one by one, where commas stand between: ``relu, tanh``."""
+    found: list[Any] = []
+    for one in asked:
+        found += _split_commas(one) if isinstance(one, str) else [one]
+    return found
+
+
+def _split_commas(text: str) -> list[str]:
+    if text.strip() == ",":
+        return []
+    text = text.strip(", ")
+    try:
+        parsed = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):  # it is told where it is evaluated
+        return [text]
+    if not isinstance(parsed, ast.Tuple):
+        return [text]
+    return [ast.get_source_segment(text, part) or text for part in parsed.elts]
+
+
+def _read_bound(bound: Any) -> float:
+    try:
+        number = float(bound)
+    except (TypeError, ValueError, OverflowError):
+        number = np.nan
+    if not 0 < number < np.inf:
+        raise UserError(
+            _("--bound must be a number above 0, not {bound}").format(bound=_shorten(bound))
+        )
+    return number
+
+
+def _read_range(range_: Any) -> tuple[float, float]:
+    try:
         low, high = map(float, range_)
-        if not (np.isfinite([low, high]).all() and low < high):
-            raise UserError(
-                _("--range needs two numbers, the smaller one first, not {low:g} {high:g}").format(
-                    low=low, high=high
-                )
-            )
-        return low, high
+        given = f"{low:g} {high:g}"
+    except (TypeError, ValueError, OverflowError):
+        low, high, given = np.nan, np.nan, _shorten(range_)
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise UserError(
+            _("--range needs two numbers, the smaller one first, not {given}").format(given=given)
+        )
+    if not np.isfinite(high - low):
+        raise UserError(_("--range {given} is too wide to be drawn").format(given=given))
+    return low, high
+
+
+def _shorten(given: Any) -> str:
+    """What was given, in one short line."""
+    return " ".join(str(given).split())[:60]
+
+
+def _choose_range(entries: np.ndarray | None, name: str) -> tuple[float, float]:
+    """So wide that nearly all entries of the tensor of this name lie in it."""
     if entries is None:
         return -LIMIT, LIMIT
-    reach = max(LIMIT, float(np.ceil(np.abs(np.percentile(entries, REACH)).max())))
-    return -reach, reach
+    with np.errstate(all="ignore"):
+        reach = float(np.ceil(np.abs(np.percentile(entries, REACH)).max()))
+    if not np.isfinite(2 * reach):
+        raise UserError(_("{name} reaches too far to be drawn; say --range").format(name=name))
+    return -max(LIMIT, reach), max(LIMIT, reach)
 
 
 def _find_tensor(of: Any, names: Mapping[str, Any]) -> tuple[Any, str]:

@@ -66,7 +66,8 @@ class Curve:
     steepest
         The largest abs(df/dx) on the grid.
     best
-        float64 [DEPTH]: ``steepest`` multiplied k + 1 times; no chain within the range can be more.
+        float64 [DEPTH]: ``steepest``, and k times the largest abs(df/dx) on the grid and wherever
+        deeper layers stand; no chain from the grid is more.
     at_zero
         The tape's derivative at 0, where the slopes from left and right differ; else None.
     shares

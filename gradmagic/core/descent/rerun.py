@@ -41,6 +41,7 @@ class Rerun:
         batches: Mapping[int, Any] | None = None,
     ) -> None:
         self.moved = moved
+        self.batched = options.batches is not None  # each step has data of its own
         self._cell = cell
         self._names = names
         self._options = options

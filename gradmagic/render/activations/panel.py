@@ -195,7 +195,7 @@ def _render_bound(lab: ActivationLab) -> Html:
 
 
 def _render_stack(lab: ActivationLab) -> Html:
-    lead = lab.curves[0]
+    lead, steepest = lab.curves[0], _say_steepest(lab)
     head = tag(
         "tr",
         tag("td"),
@@ -239,7 +239,7 @@ def _render_stack(lab: ActivationLab) -> Html:
             ),
             class_="gm-two",
         ),
-        tag("p", _say_steepest(lab), class_="gm-s"),
+        tag("p", steepest, class_="gm-s") if steepest else None,
     )
     code = snippets.write_code(snippets.STACK, lead, float(lab.x[lab.start]), LAYERS)
     title = _("Stacked: up to {depth} layers").format(depth=DEPTH)
@@ -252,4 +252,6 @@ def _say_steepest(lab: ActivationLab) -> str:
         for curve in lab.curves
         if np.isfinite(curve.steepest)
     ]
+    if not parts:
+        return ""
     return _("Largest derivative in this range: {parts}.").format(parts=join_phrases(parts))

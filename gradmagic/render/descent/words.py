@@ -65,7 +65,9 @@ def _say_why(run: Descent) -> str:
         "stopped": _("stopped by the button"),
         "interrupted": _("interrupted"),
         "until": _("it changed by no more than --until"),
-        "nan": _("the loss is no finite number"),
+        "nan": _("a gradient is no finite number")
+        if math.isfinite(find_last(run))
+        else _("the loss is no finite number"),
     }[run.ended]
 
 
