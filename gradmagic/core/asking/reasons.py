@@ -136,7 +136,7 @@ def _tell_number(chain: Chain, step: Step) -> list[str]:
         return [_("Here it is {number}.").format(number=write_number(step.factor))]
     product, shape = step.product.numpy(), tuple(chain.gradient.shape)
     alike = [size for size in product.shape if size > 1] == [size for size in shape if size > 1]
-    if not alike or not chain.index:
+    if not alike or not chain.index or product.dtype.kind == "c":
         return []
     number = write_number(float(product.reshape(shape)[chain.index]))
     index = format_index(chain.index)
