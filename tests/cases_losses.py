@@ -54,6 +54,13 @@ _SOFTMAX = [
         line=2,
         fixed=False,
     ),
+    # of a mixture: the other factor is no label
+    NearMiss(
+        SOFTMAX,
+        "p = tf.nn.softmax(x @ w)\nloss = -tf.reduce_mean(tf.math.log(tf.reduce_sum(p * d, axis=1)))",
+        "w",
+        (CLASSES, "d = tf.constant(r.uniform(size=[5, 3]), tf.float32)"),
+    ),
     # a likelihood, which is to grow
     NearMiss(
         SOFTMAX,
@@ -344,6 +351,26 @@ _LOGITS = [
     NearMiss(
         LOGITS,
         "log = tf.math.log(tf.exp(x @ w))\nloss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, log))",
+        "w",
+        CLASSES,
+    ),
+    # a crossentropy of what is divided by its sum, whose logarithm is taken alone
+    NearMiss(
+        LOGITS,
+        "rate = tf.exp(x @ w)\nll = tf.reduce_sum(y * tf.math.log(rate), 1) - tf.math.log(tf.reduce_sum(rate, 1))\nloss = -tf.reduce_mean(ll)",
+        "w",
+        CLASSES,
+    ),
+    NearMiss(
+        LOGITS,
+        "ll = tf.reduce_sum(y * tf.math.log(s), 1) - tf.math.log(tf.reduce_sum(s, 1))\nloss = -tf.reduce_mean(ll)",
+        "s",
+        (CLASSES, "s = tf.constant([[2.0, 5.0, 1.0]] * 5)"),
+    ),
+    # growth that is to be large
+    NearMiss(
+        LOGITS,
+        "f = tf.exp(x @ w)\nloss = -tf.reduce_sum(y * tf.math.log(1.0 + 3.0 * f))",
         "w",
         CLASSES,
     ),
@@ -713,6 +740,36 @@ _BROADCAST = [
         "points",
         (LINE, "points = tf.constant([1.0, 2.0, 0.5, 3.0])"),
     ),
+    NearMiss(
+        BROADCAST,
+        "column = points[:, tf.newaxis]\ndistance = tf.abs(column - y)\nloss = tf.reduce_mean(distance)",
+        "points",
+        (LINE, "points = tf.constant([1.0, 2.0, 0.5, 3.0])"),
+    ),
+    NearMiss(
+        BROADCAST,
+        "slack = tf.nn.relu(row - x - costs)\nloss = tf.reduce_sum(slack)",
+        "row",
+        (
+            LINE,
+            "row = tf.constant([1.0, 2.0, 0.5, 3.0])\ncosts = tf.reshape(tf.range(16.0), [4, 4])",
+        ),
+    ),
+    # each is one of a prediction and a target
+    Case(
+        BROADCAST,
+        "loss = tf.reduce_mean((x @ w - y) ** 2 + (x @ v - y) ** 2)",
+        "w v",
+        (LINE, "v = tf.Variable([[0.7]])"),
+        fixed=False,
+    ),
+    Case(
+        BROADCAST,
+        "column = y[:, tf.newaxis]\npred = tf.squeeze(x @ w)\nloss = tf.reduce_mean((pred - column) ** 2)",
+        "w",
+        LINE,
+        line=4,
+    ),
     # units of a layer: as many as samples
     NearMiss(
         BROADCAST,
@@ -793,6 +850,33 @@ _OFF = [
         "y = tf.one_hot(c, 3)\nloss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, x @ w))",
         "w",
         CLASSES,
+    ),
+    # padding, whose losses are left out
+    NearMiss(
+        OFF,
+        "l = tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(pad, 3), x @ w)\nmask = tf.cast(pad >= 0, tf.float32)\nloss = tf.reduce_sum(l * mask) / tf.reduce_sum(mask)",
+        "w",
+        (CLASSES, "pad = tf.constant([1, 0, -1, 2, 1])"),
+    ),
+    NearMiss(
+        OFF,
+        "p = tf.nn.softmax(x @ w)\nl = -tf.reduce_sum(tf.one_hot(pad, 3) * tf.math.log(p), 1)\nloss = tf.reduce_sum(l * tf.cast(pad >= 0, tf.float32))",
+        "w",
+        (CLASSES, "pad = tf.constant([1, 0, -1, 2, 1])"),
+    ),
+    NearMiss(
+        OFF,
+        "l = tf.nn.softmax_cross_entropy_with_logits(t, x @ w)\nloss = tf.reduce_mean(tf.boolean_mask(l, pad >= 0))",
+        "w",
+        (CLASSES, "pad = tf.constant([1, 2, -1, 2, 1])\nt = tf.one_hot(pad, 3)"),
+    ),
+    Case(  # another row is left out
+        OFF,
+        "l = tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(pad, 3), x @ w)\nloss = tf.reduce_mean(tf.boolean_mask(l, pad > 0))",
+        "w",
+        (CLASSES, "pad = tf.constant([1, 0, 5, 2, 1])"),
+        says="1 label is 5",
+        fixed=False,
     ),
     # samples that are masked: their labels are classes
     NearMiss(

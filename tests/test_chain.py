@@ -39,6 +39,19 @@ def test_a_product_of_three(tf):
     np.testing.assert_allclose(products, np.cumprod(factors), rtol=1e-6)
 
 
+def test_complex_sources_have_none(tf):
+    graph = run_text("loss = tf.reduce_sum(tf.abs(c))", "c", c=tf.constant([1 + 1j, 0j])).graph
+    with pytest.raises(ReplayError, match="c is complex"):
+        write_chain(graph, "c")
+
+
+def test_complex_tensors_on_the_way_have_no_factors():
+    graph = run_text("z = tf.complex(0.0, w0)\nloss = tf.math.real(tf.exp(z))", "w0").graph
+    chain = write_chain(graph, "w0")
+    assert chain.numbers == "d loss/d w0 = −0.8415"
+    assert [step.factor for step in chain.paths[0].steps] == [None, None, None]
+
+
 def test_a_sum_over_two_paths():
     chain = write_chain(run_text("h = w0 * 3.0\nloss = h * w0", "w0").graph, "w0")
     assert chain.formula == "d loss/d w0 = d loss/d h · d h/d w0\n+ d loss/d w0"

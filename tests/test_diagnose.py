@@ -52,6 +52,14 @@ def test_a_near_miss_stays_silent(shell: InteractiveShell, case: NearMiss) -> No
     assert case.kind not in {d.kind for d in found}, found
 
 
+@pytest.mark.parametrize("base", ["math.log(2.0)", "tf.math.log(2.0)", "tf.math.log(k)"])
+def test_only_logarithms_that_can_be_of_0_are_shifted(shell: InteractiveShell, base: str) -> None:
+    before = "p = tf.constant([0.5, 0.0])\nk = np.float32(2.0)"
+    cell = f"loss = -tf.reduce_sum(p * tf.math.log(p)) / {base}"
+    (found,) = run(shell, Case("nan-gradient", cell, "p", before)).diagnoses
+    assert found.fix == cell.replace("log(p)", "log(p + 1e-07)")
+
+
 def test_a_fault_of_an_explanation_loses_nothing(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

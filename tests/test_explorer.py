@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,6 +251,19 @@ def test_colours_show_zeros_ranges_and_times():
         "250 ms",
         "12 s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "entries"), [("float16", [100, 300]), ("float16", [1e-4, 0]), ("float32", [1e20, 1])]
+)
+def test_a_norm_is_measured_beyond_the_tensors_dtype(tf, dtype, entries):
+    w = tf.constant(entries, dtype)
+    run = gradmagic.gradtape("loss = tf.reduce_sum(2.0 * w)", "w", names={"tf": tf, "w": w})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reading = read_run(run)
+        measured = reading.measure(reading.sources["w"], "value")
+    assert measured.norm == pytest.approx(np.linalg.norm(w.numpy().astype(np.float64)))
 
 
 def test_a_document_names_few_of_many_nodes(monkeypatch):

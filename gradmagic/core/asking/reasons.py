@@ -140,7 +140,7 @@ def _tell_number(chain: Chain, step: Step) -> list[str]:
         return []  # on each of its paths the product is another
     product, shape = step.product.numpy(), tuple(chain.gradient.shape)
     alike = [size for size in product.shape if size > 1] == [size for size in shape if size > 1]
-    if not alike or not chain.index:
+    if not alike or not chain.index or product.dtype.kind == "c":
         return []
     number = write_number(float(product.reshape(shape)[chain.index]))
     index = format_index(chain.index)

@@ -21,7 +21,7 @@ from gradmagic.core.summary import format_index
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradmagic.core.records import Graph, Node
+    from gradmagic.core.records import Graph, Node, Output
 
 MOST_PATHS = 8
 MOST_STEPS = 12  # on one path
@@ -42,7 +42,8 @@ class Step:
     numerator, denominator
         What the formula calls them.
     jacobian
-        The local derivative, of shape numerator + denominator, where it is small; else None.
+        The local derivative, of shape numerator + denominator, where it is small and real; else
+        None.
     product
         The product of this factor and all before it: the part of the target's gradient with
         respect to the denominator that comes along this path; of the denominator's shape.
@@ -155,6 +156,7 @@ def write_chain(graph: Graph, source: str, index: tuple[int, ...] | None = None)
     paths = Paths(graph, source)
     target = find_target(graph)
     _refuse(paths, source, graph.nodes[target].label)
+    _refuse_complex(graph, paths, source)
     return _Writer(graph, paths, target, Run(graph, {})).write(source, index)
 
 
@@ -181,6 +183,14 @@ def _refuse(paths: Paths, source: str, target: str) -> None:
                 "at most {most} are written out."
             ).format(target=target, source=source, count=longest, most=MOST_STEPS)
         )
+
+
+def _refuse_complex(graph: Graph, paths: Paths, source: str) -> None:
+    """Raise for a complex source, whose gradient is no product of derivatives."""
+    node, output = paths.start
+    if _is_complex(graph.nodes[node].outputs[output]):
+        text = _("{source} is complex; the chain rule is written out for real sources only.")
+        raise ReplayError(text.format(source=source))
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,6 +274,8 @@ class _Writer:
 
     def _find_jacobian(self, before: Place, after: Place) -> np.ndarray | None:
         node, below = self.graph.nodes[after[0]], self.graph.nodes[before[0]]
+        if _is_complex(node.outputs[after[1]]) or _is_complex(below.outputs[before[1]]):
+            return None
         shape = [side or 0 for side in node.outputs[after[1]].shape]  # 0: it is not known
         wrt = [side or 0 for side in below.outputs[before[1]].shape]
         size = math.prod(shape)
@@ -273,6 +285,10 @@ class _Writer:
         dtype = node.outputs[after[1]].dtype
         found = [self._multiply(before, after, tf.constant(row, dtype)).numpy() for row in rows]
         return np.stack(found).reshape((*shape, *wrt))
+
+
+def _is_complex(output: Output) -> bool:
+    return output.dtype.startswith("complex")
 
 
 def _write_place(node: Node, output: int) -> str:

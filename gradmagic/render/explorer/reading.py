@@ -161,12 +161,14 @@ class Reading:
             return None
         tensor = made.value if part == "value" else made.gradient
         try:
-            array = np.asarray(memoryview(tensor)).reshape(-1)
+            # (float16 cannot hold the squares of its own numbers)
+            array = np.asarray(memoryview(tensor)).reshape(-1).astype(np.float64, copy=False)
         except (TypeError, ValueError, BufferError):  # IndexedSlices, bfloat16, what was not held
             return _take_measures(self.read(node, part, output))
         if not array.size:
             return None
-        norm = float(np.linalg.norm(array))
+        with np.errstate(over="ignore"):
+            norm = float(np.linalg.norm(array))
         if not np.isfinite(norm):  # or only its square was too large
             return _take_measures(self.read(node, part, output))
         zeros = 1 - np.count_nonzero(array) / array.size

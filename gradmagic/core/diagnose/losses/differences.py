@@ -33,6 +33,7 @@ _ENTRYWISE = frozenset(  # what losses do with differences, entry by entry, and 
     | {"Greater", "GreaterEqual", "Cast"}
     | VIEWS
 )
+_CONSTANT = frozenset({"Fill", "ZerosLike", "OnesLike"})
 _EXPANDING = frozenset({"ExpandDims", "StridedSlice", "Reshape"})
 
 
@@ -43,6 +44,8 @@ def find_broadcasts(evidence: Evidence) -> Iterator[Diagnosis]:
         op = ops[position]
         column = _find_column(evidence, op) if op.line not in seen else None
         if column is None or not _is_loss(evidence, op.outputs[0]):
+            continue
+        if _meets_pairs(evidence, op.outputs[0]):
             continue
         seen.add(op.line)
         row = op.inputs[1 - column]
@@ -107,9 +110,19 @@ def _find_column(evidence: Evidence, op: Op) -> int | None:
         return None  # all pairs of one tensor's entries are meant
     if op.type in PRODUCTS and not any(_is_logarithm(evidence, n) for n in op.inputs):
         return None
-    maker = evidence.maker(op.inputs[column])
-    meant = maker is not None and maker.type in _EXPANDING and maker.line == op.line
-    return None if meant else column
+    return None if _is_meant(evidence, op, op.inputs[column]) else column
+
+
+def _is_meant(evidence: Evidence, op: Op, column: int) -> bool:
+    """Whether the cell makes the column of a vector for this op, so that it gives all pairs."""
+    maker = evidence.maker(climb(evidence, column, ("Identity",)))
+    if maker is None or maker.type not in _EXPANDING:
+        return False
+    if maker.line == op.line:
+        return True
+    vector = maker.inputs[0]
+    added = maker.type != "Reshape" and len(evidence.shape(vector)) == 1  # an axis: [:, None]
+    return added and vector in evidence.dependent and maker.line is not None
 
 
 def _is_logarithm(evidence: Evidence, number: int) -> bool:
@@ -133,6 +146,28 @@ def _is_loss(evidence: Evidence, number: int) -> bool:
         new = {op.outputs[0] for op in consumers} - reached
         reached |= new
         todo += new
+    return True
+
+
+def _meets_pairs(evidence: Evidence, number: int) -> bool:
+    """Whether a broadcast difference is combined with a matrix [n, n]: a number for each pair."""
+    own, shape = evidence.follow(frozenset({number})), evidence.shape(number)
+    for op in (evidence.ops[p] for p in evidence.leading):
+        if op.type in _ENTRYWISE and not own.isdisjoint(op.inputs):
+            others = [n for n in op.inputs if n not in own and evidence.shape(n) == shape]
+            if any(_are_pairs(evidence, n) for n in others):
+                return True
+    return False
+
+
+def _are_pairs(evidence: Evidence, number: int) -> bool:
+    """Whether a matrix [n, n] is one from the start: no other broadcast difference, nor zeros."""
+    shape = evidence.shape(number)
+    while (op := evidence.maker(number)) is not None:
+        same = [n for n in op.inputs if evidence.shape(n) == shape]
+        if not same:
+            return op.type not in (*_COMPARING, *_CONSTANT)
+        number = same[0]
     return True
 
 

@@ -130,12 +130,23 @@ def _judge_zero_rows(evidence: Evidence, loss: Crossentropy) -> Iterator[Diagnos
     empty = rows.sum(1) == 0
     if not empty.any() or not ((rows == 0) | (rows == 1)).all() or (rows.sum(1) > 1).any():
         return
+    if _are_left_out(evidence, loss, empty):
+        return
     number = climb(evidence, loss.targets)
     op = evidence.maker(number)
     if op is not None and op.type == "OneHot":
         yield from _explain_one_hot(evidence, number, op.inputs[0])
     elif op is None and not empty.all():
         yield from _explain_zero_rows(evidence, loss, rows)
+
+
+def _are_left_out(evidence: Evidence, loss: Crossentropy, empty: np.ndarray) -> bool:
+    """Whether the target takes the losses of all rows but the empty ones: these are padding."""
+    slope = evidence.gradient(evidence.ops[loss.position].outputs[0])
+    if slope is None or slope.size % len(empty):
+        return False
+    taken = slope.reshape(len(empty), -1).any(axis=1)
+    return bool((taken != empty).all())
 
 
 def _explain_one_hot(evidence: Evidence, number: int, indices: int) -> Iterator[Diagnosis]:

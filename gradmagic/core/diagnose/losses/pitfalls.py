@@ -28,6 +28,7 @@ from gradmagic.core.diagnose.losses.mending import (
     write_with_logits,
 )
 from gradmagic.core.diagnose.losses.search import find_crossentropies
+from gradmagic.core.diagnose.values.units import find_unit_axis
 from gradmagic.core.i18n import _
 from gradmagic.core.records import Diagnosis
 
@@ -208,7 +209,8 @@ def _is_sure(evidence: Evidence, loss: Crossentropy) -> bool:
     """Of a sum of targets times logarithms: whether it is a crossentropy of classes, or binary.
 
     ``rate - counts * log(rate)``, a likelihood of counts, looks like one: there the predictions go
-    into the loss by themselves too.
+    into the loss by themselves too. ``log(score) - log(sum of scores)`` is a right one of scores,
+    and what is positive for good, as exp is, may be a rate or a growth.
     """
     rows = read_rows(evidence, loss.predictions)
     if loss.targets is None or loss.targets in evidence.dependent or rows is None:
@@ -220,7 +222,17 @@ def _is_sure(evidence: Evidence, loss: Crossentropy) -> bool:
     leading = set(evidence.leading)
     uses = [p for p in evidence.consumers.get(loss.predictions, ()) if p in leading]
     lines = {evidence.ops[p].type for p in uses} - {"Log", "Maximum", "Minimum", "AddV2", "Sum"}
-    return is_one_hot(read_rows(evidence, loss.targets)) and not lines - {"RealDiv"}
+    if lines - {"RealDiv"} or not is_one_hot(read_rows(evidence, loss.targets)):
+        return False
+    sums = [evidence.ops[p].outputs[0] for p in uses if evidence.ops[p].type == "Sum"]
+    after = {evidence.ops[p].type for n in sums for p in evidence.consumers.get(n, ())}
+    return "Log" not in after and (rows.min() < 0 or _are_scores(evidence, loss.predictions))
+
+
+def _are_scores(evidence: Evidence, number: int) -> bool:
+    """Whether a tensor is a layer's result as it is, or no op's: it can be negative."""
+    number = climb(evidence, number, UNCHANGED)
+    return evidence.maker(number) is None or find_unit_axis(evidence, number) is not None
 
 
 def _are_shares(evidence: Evidence, number: int) -> bool:

@@ -12,7 +12,9 @@ from gradmagic.core.diagnose.losses.crossentropy import (
     VIEWS,
     Crossentropy,
     climb,
+    is_one_hot,
     is_small,
+    read_rows,
 )
 from gradmagic.core.reduction import CROSSENTROPIES
 
@@ -151,9 +153,11 @@ class _Finder:
             product = self.evidence.maker(pick.inputs[0])
             operands = product.inputs if product and product.type in PRODUCTS else ()
             chosen = [n for n in operands if self._is_activation(n)]
-            if len(chosen) == 1:
+            others = [n for n in operands if n not in chosen]
+            # (any other factor makes it the likelihood of a mixture)
+            if len(chosen) == 1 and is_one_hot(read_rows(self.evidence, others[0])):
                 where = self.evidence.makers[pick.inputs[0]]
-                targets = next(n for n in operands if n not in chosen)
+                targets = others[0]
                 given = _Given(chosen[0], given.clip)
         elif pick is not None and pick.type in _PICKS:
             if _picks_by_row(pick):

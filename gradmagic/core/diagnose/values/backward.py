@@ -80,10 +80,11 @@ class Backward:
 
     def walk(self, numbers: Iterable[int], state: Literal["zero", "nonfinite"]) -> Walk:
         """Follow tensors whose gradient has a state, up to the ops whose outputs' has not."""
-        todo, met = [(n, False) for n in numbers], set(numbers)
+        todo: list[tuple[int, int | None]] = [(n, None) for n in numbers]
+        met = set(numbers)
         edges, complete = [], True
         while todo:
-            number, hidden = todo.pop()
+            number, outer = todo.pop()
             for position in self.uses.get(number, ()):
                 op = self.evidence.ops[position]
                 outputs = {n: self.state(n) for n in op.outputs if self.evidence.is_float(n)}
@@ -92,15 +93,16 @@ class Backward:
                 # A function with a gradient of its own hides what happens in it: its ops have none,
                 # up to the Identity that gives its result.
                 is_result = op.type in ("Identity", "IdentityN")
-                if hidden and not is_result:
+                if outer is not None and not is_result:
                     states &= {"none"}
                 if states - {state, "none", "unknown"}:
-                    edges.append(Edge(self, position, number, hidden=hidden))
+                    edges.append(Edge(self, position, number, outer))
                 follow = {state} & states or ({"none"} & states if len(states) == 1 else set())
                 for output, found in outputs.items():
                     if found in follow and output not in met:
                         met.add(output)
-                        todo.append((output, found == "none"))
+                        entered = number if outer is None else outer
+                        todo.append((output, entered if found == "none" else None))
         return Walk(tuple(sorted(edges, key=lambda edge: -edge.position)), complete)
 
     def reaches(
@@ -143,18 +145,24 @@ class Backward:
 class Edge:
     """An op and one of the tensors that go into it, on the way from a source to the target.
 
-    ``hidden``: the op is the last of a function that has a gradient of its own.
+    Where the op is the last of a function that has a gradient of its own, ``outer`` is the tensor
+    that went into the function; else None.
     """
 
     backward: Backward
     position: int
     number: int
-    hidden: bool = False
+    outer: int | None = None
 
     @property
     def evidence(self) -> Evidence:
         """The run."""
         return self.backward.evidence
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the op is in a function that has a gradient of its own."""
+        return self.outer is not None
 
     @property
     def op(self) -> Op:

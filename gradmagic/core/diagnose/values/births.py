@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradmagic.core.diagnose.flow import NEW_VALUE
 from gradmagic.core.diagnose.values.backward import read
+from gradmagic.core.diagnose.values.data import TESTS, name_bad, say_data
 from gradmagic.core.diagnose.values.wording import (
     find_first,
-    is_unnamed,
     name_entry,
     name_op,
     name_tensor,
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from gradmagic.core.diagnose.evidence import Evidence
+    from gradmagic.core.diagnose.values.data import Bad
 
 _READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd")  # of Variables
-Bad = Literal["nan", "inf"]
 BAD: tuple[Bad, ...] = ("nan", "inf")
-_TESTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"nan": np.isnan, "inf": np.isinf}
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def has(evidence: Evidence, number: int, bad: Bad) -> bool | None:
         return False
     if seen is None or seen.tensor is None:
         return None
-    return bool(_TESTS[bad](read(seen.tensor)).any())
+    return bool(TESTS[bad](read(seen.tensor)).any())
 
 
 def find_birth(evidence: Evidence, numbers: Iterable[int], bad: Bad) -> Birth | None:
@@ -112,7 +111,8 @@ def list_infinite(evidence: Evidence, position: int) -> list[int]:
 def say_birth(evidence: Evidence, birth: Birth) -> str:
     """What happened, as a sentence without its end."""
     if birth.position is None:
-        return _say_data(evidence, birth)
+        assert birth.number is not None
+        return say_data(evidence, birth.number, birth.bad)
     op = evidence.ops[birth.position]
     value, output = None, op.outputs[0]
     for output in op.outputs:
@@ -121,10 +121,10 @@ def say_birth(evidence: Evidence, birth: Birth) -> str:
             break
     if value is None:
         return _("{op} gives {bad}").format(
-            op=name_op(evidence, birth.position), bad=_name_bad(birth.bad)
+            op=name_op(evidence, birth.position), bad=name_bad(birth.bad)
         )
-    index = find_first(_TESTS[birth.bad](value))
-    result = write_number(float(value[index])) if value.dtype.kind == "f" else _name_bad(birth.bad)
+    index = find_first(TESTS[birth.bad](value))
+    result = write_number(float(value[index])) if value.dtype.kind == "f" else name_bad(birth.bad)
     place = name_op(evidence, birth.position)
     reason = _find_reason(evidence, birth.position, index, float(value[index].real))
     if reason is not None:
@@ -133,40 +133,6 @@ def say_birth(evidence: Evidence, birth: Birth) -> str:
     return _("Finite numbers went into {op}, and {result} came out at {entry}").format(
         op=place, result=result, entry=at
     )
-
-
-def _name_bad(bad: Bad) -> str:
-    return "NaN" if bad == "nan" else "inf"
-
-
-def _say_data(evidence: Evidence, birth: Birth) -> str:
-    assert birth.number is not None
-    value = read_data(evidence, birth.number)
-    if is_unnamed(evidence, birth.number):
-        uses = [p for p in evidence.consumers.get(birth.number, ()) if p in evidence.leading]
-        text = _("{op} uses a constant that holds {bad}")
-        return text.format(op=name_op(evidence, uses[0]), bad=_name_bad(birth.bad))
-    name = name_tensor(evidence, birth.number)
-    before = birth.number <= evidence.recorder.first and birth.number not in (
-        evidence.recorder.assigned
-    )
-    text = _("{name} already held {bad} before the cell") if before else _("{name} holds {bad}")
-    said = text.format(name=name, bad=_name_bad(birth.bad))
-    if value is None or value.dtype.kind != "f" or not value.ndim:
-        return said
-    index = find_first(_TESTS[birth.bad](value))
-    entry = name_entry(evidence, birth.number, index)
-    return _("{said}: {entry} is {value}").format(
-        said=said, entry=entry, value=write_number(float(value[index]))
-    )
-
-
-def read_data(evidence: Evidence, number: int) -> np.ndarray | None:
-    """The value of a tensor that no op made; of a Variable what was read from it."""
-    if number in evidence.recorder.seen and evidence.is_float(number):
-        return evidence.value(number)
-    reads = [op for op in evidence.ops if op.type == "ReadVariableOp" and op.inputs[0] == number]
-    return evidence.value(reads[0].outputs[0]) if reads else None
 
 
 def _find_reason(
@@ -195,7 +161,10 @@ def _find_reason(
         )
     infinite = list_infinite(evidence, position)
     if np.isnan(result) and infinite:
-        return _("{name} holds inf").format(name=name_tensor(evidence, infinite[0]))
+        return _("{name} holds {bad}").format(
+            name=name_tensor(evidence, infinite[0]),
+            bad=name_bad("inf", evidence.value(infinite[0])),
+        )
     return None
 
 
@@ -240,15 +209,20 @@ def _judge_root(values: list[float], result: float) -> Found:  # noqa: ARG001
 def _judge_division(values: list[float], result: float) -> Found:
     above, below = values[-2:]
     if below == 0:
-        text = _("0 divided by 0 is not defined") if above == 0 else _("a division by 0 gives inf")
-        return len(values) - 1, text
+        if above == 0:
+            return len(values) - 1, _("0 divided by 0 is not defined")
+        return len(values) - 1, _say_division(result)
     if np.isinf(above) and np.isinf(below):
         return 0, _("inf divided by inf is not defined")
     return (0, _("the quotient is too large for {dtype}")) if np.isinf(result) else None
 
 
-def _judge_reciprocal(values: list[float], result: float) -> Found:  # noqa: ARG001
-    return (0, _("a division by 0 gives inf")) if values[0] == 0 else None
+def _judge_reciprocal(values: list[float], result: float) -> Found:
+    return (0, _say_division(result)) if values[0] == 0 else None
+
+
+def _say_division(result: float) -> str:
+    return _("a division by 0 gives {result}").format(result=write_number(result))
 
 
 def _judge_growth(values: list[float], result: float) -> Found:
@@ -276,7 +250,9 @@ def _judge_sum(values: list[float], result: float) -> Found:
 
 def _judge_product(values: list[float], result: float) -> Found:
     if np.isnan(result) and 0 in values and np.isinf(values).any():
-        return values.index(0), _("0 times inf is not defined")
+        other = values[1 - values.index(0)]
+        reason = _("0 times {value} is not defined").format(value=write_number(other))
+        return values.index(0), reason
     return None
 
 
@@ -286,7 +262,8 @@ def _judge_arc(values: list[float], result: float) -> Found:  # noqa: ARG001
 
 def _judge_infinite(values: list[float], result: float) -> Found:
     if np.isnan(result) and np.isinf(values[0]):
-        return 0, _("the function of inf is not defined")
+        reason = _("the function of {value} is not defined")
+        return 0, reason.format(value=write_number(values[0]))
     return None
 
 

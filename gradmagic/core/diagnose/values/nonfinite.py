@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradmagic.core.diagnose.values import handwritten, remedies
+from gradmagic.core.diagnose.values import handwritten, logarithms, remedies
 from gradmagic.core.diagnose.values.backward import Backward, read
-from gradmagic.core.diagnose.values.births import BAD, find_birth, has, list_infinite, say_birth
+from gradmagic.core.diagnose.values.births import (
+    BAD,
+    find_birth,
+    has,
+    list_infinite,
+    say_birth,
+)
+from gradmagic.core.diagnose.values.data import name_bad
 from gradmagic.core.diagnose.values.slopes import (
     explain_slope,
     find_choice,
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from gradmagic.core.diagnose.evidence import Evidence, Subject
     from gradmagic.core.diagnose.values.backward import Edge
     from gradmagic.core.diagnose.values.births import Birth
+    from gradmagic.core.diagnose.values.data import Bad
     from gradmagic.core.diagnose.values.slopes import Choice, Slope
 
 MOST_NAMES = 3  # sources that a message lists
@@ -89,7 +97,7 @@ def _say_result(evidence: Evidence, value: np.ndarray, *, nan: bool) -> str:
     if not value.ndim and value.dtype.kind == "f":
         text, bad = _("{target} is {bad}"), write_number(float(value))
     else:
-        text, bad = _("{target} holds {bad}"), "NaN" if nan else "inf"
+        text, bad = _("{target} holds {bad}"), name_bad("nan" if nan else "inf", value)
     return text.format(target=name_target(evidence), bad=bad)
 
 
@@ -98,7 +106,7 @@ def _mend_value(evidence: Evidence, birth: Birth) -> str:
     op = evidence.ops[birth.position]
     operand = evidence.value(op.inputs[0]) if op.type == "Log" else None
     if operand is not None and operand.dtype.kind == "f":
-        return remedies.write_log(evidence, birth.position, operand)
+        return logarithms.write_log(evidence, birth.position, operand)
     if op.type == "Exp":
         return handwritten.write_exponential(evidence, birth.position)
     if op.type == "RealDiv":
@@ -202,7 +210,8 @@ def _mend_slope(edge: Edge, slope: Slope, choice: Choice | None) -> str:
 
 
 def _say_gradients(evidence: Evidence, subjects: Sequence[Subject]) -> str:
-    bad = "NaN" if _find_kind(subjects) == "nan-gradient" else "inf"
+    kind: Bad = "nan" if _find_kind(subjects) == "nan-gradient" else "inf"
+    signs = {name_bad(kind, _read_gradient(subject)) for subject in subjects}
     names = [subject.name for subject in subjects]
     listed = join_items(names[:MOST_NAMES])
     if len(names) > MOST_NAMES:
@@ -210,5 +219,11 @@ def _say_gradients(evidence: Evidence, subjects: Sequence[Subject]) -> str:
         more = _n("{names} and {count} more", "{names} and {count} more", left)
         listed = more.format(names=listed, count=left)
     return _("The gradient of {target} with respect to {names} holds {bad}").format(
-        target=name_target(evidence), names=listed, bad=bad
+        target=name_target(evidence), names=listed, bad=signs.pop() if len(signs) == 1 else "inf"
     )
+
+
+def _read_gradient(subject: Subject) -> np.ndarray:
+    found = subject.gradient.result
+    value = read(getattr(found, "values", found))  # (of IndexedSlices its rows)
+    return value.astype(np.float64) if value.dtype.kind != "c" else value

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gradmagic.core.diagnose.evidence import Evidence
+    from gradmagic.core.recorded import Op
 
-LOG_EPSILON = "1e-7"
 SQRT_EPSILON = "1e-12"
 
 # How a cell writes the ops that are not defined, or not finite, everywhere.
@@ -57,9 +57,14 @@ def write_from_logits(evidence: Evidence, line: int | None, number: int) -> str:
 
 
 def _comes_from_activation(evidence: Evidence, number: int) -> bool:
+    return find_traced_activation(evidence, number) is not None
+
+
+def find_traced_activation(evidence: Evidence, number: int) -> Op | None:
+    """The softmax or sigmoid that a tensor is, perhaps clipped; else None."""
     while (op := evidence.maker(number)) is not None and op.type in _TRACED:
         number = op.inputs[0]
-    return op is not None and op.type in ("Softmax", "Sigmoid")
+    return op if op is not None and op.type in ("Softmax", "Sigmoid") else None
 
 
 def _write_log_of_activation(evidence: Evidence, line: int | None) -> str:
@@ -67,11 +72,12 @@ def _write_log_of_activation(evidence: Evidence, line: int | None) -> str:
     log = find_call_of(evidence, line, "math.log")
     if log is None:
         return ""
-    new = _use_log_of_activation(evidence, line, log)
+    new = use_log_of_activation(evidence, line, log)
     return "" if new is None else evidence.code.replace(line, log, ast.unparse(new))
 
 
-def _use_log_of_activation(evidence: Evidence, line: int | None, log: ast.Call) -> ast.expr | None:
+def use_log_of_activation(evidence: Evidence, line: int | None, log: ast.Call) -> ast.expr | None:
+    """The stable function for the logarithm of a softmax or sigmoid; None for any other."""
     inner = log.args[0]
     base = find_base(log.func)
     function = resolve(inner.func, evidence.namespace) if isinstance(inner, ast.Call) else None
@@ -104,46 +110,14 @@ def replace_call(
     return "" if new is None else evidence.code.replace(line, call, ast.unparse(new))
 
 
-def write_log(evidence: Evidence, position: int, value: np.ndarray) -> str:
-    """All logarithms on a line kept from 0: of the logits where it is a softmax's, else shifted."""
-    line = evidence.ops[position].line
-    if (value < 0).any() or _is_half(evidence, position) or not stands_alone(evidence.code, line):
-        return ""
-    step = evidence.code.find_step(line)
-    body = None if step is None else getattr(step.node, "value", None)
-    if not isinstance(body, ast.expr):
-        return ""
-    changer = _LogChanger(evidence, line)
-    mended = changer.visit(copy.deepcopy(body))
-    return evidence.code.replace(line, body, ast.unparse(mended)) if changer.changed else ""
-
-
-class _LogChanger(ast.NodeTransformer):
-    def __init__(self, evidence: Evidence, line: int | None) -> None:
-        self.evidence = evidence
-        self.line = line
-        self.changed = False
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        function = resolve(node.func, self.evidence.namespace)
-        if getattr(function, "__name__", "") != "log" or len(node.args) != 1:
-            return node
-        self.changed = True
-        new = _use_log_of_activation(self.evidence, self.line, node)
-        if new is None:
-            node.args[0] = _add(node.args[0], LOG_EPSILON)
-        return node if new is None else new
-
-
 def write_root(evidence: Evidence, position: int, value: np.ndarray) -> str:
     """A square root, or norm, kept from 0."""
     line = evidence.ops[position].line
-    if (value < 0).any() or _is_half(evidence, position) or not stands_alone(evidence.code, line):
+    if (value < 0).any() or is_half(evidence, position) or not stands_alone(evidence.code, line):
         return ""
     root = find_call_of(evidence, line, "sqrt")
     if root is not None and len(root.args) == 1:
-        return evidence.code.replace(line, root.args[0], ast.unparse(_add(root.args[0])))
+        return evidence.code.replace(line, root.args[0], ast.unparse(add(root.args[0])))
     norm = find_call_of(evidence, line, "norm")
     if norm is not None:
         return _write_norm(evidence, line, norm)
@@ -156,7 +130,7 @@ def write_root(evidence: Evidence, position: int, value: np.ndarray) -> str:
     ]
     if len(powers) != 1:
         return ""
-    return evidence.code.replace(line, powers[0].left, ast.unparse(_add(powers[0].left)))
+    return evidence.code.replace(line, powers[0].left, ast.unparse(add(powers[0].left)))
 
 
 def _write_norm(evidence: Evidence, line: int | None, norm: ast.Call) -> str:
@@ -245,7 +219,7 @@ def _holds_before(evidence: Evidence, call: ast.Call, line: int | None) -> bool:
     return line is not None and all(one < line for one in written)
 
 
-def _is_half(evidence: Evidence, position: int) -> bool:
+def is_half(evidence: Evidence, position: int) -> bool:
     """Whether the dtype is too coarse for the epsilons."""
     return bool(evidence.recorder.seen[evidence.ops[position].outputs[0]].dtype == tf.float16)
 
@@ -276,7 +250,8 @@ def is_called(evidence: Evidence, node: ast.AST | None, name: str) -> bool:
     )
 
 
-def _add(node: ast.expr, epsilon: str = SQRT_EPSILON) -> ast.expr:
+def add(node: ast.expr, epsilon: str = SQRT_EPSILON) -> ast.expr:
+    """An expression plus a small number."""
     return ast.BinOp(node, ast.Add(), _parse(epsilon))
 
 

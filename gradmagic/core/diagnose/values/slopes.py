@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradmagic.core.diagnose.values.data import name_bad
 from gradmagic.core.diagnose.values.wording import (
     find_first,
     name_entry,
@@ -111,8 +112,9 @@ def say_unexplained(edge: Edge) -> str:
         text = _("{op} ends a function with a gradient of its own, which gives {bad}")
     else:
         text = _("{op} gets a finite gradient and passes on {bad}")
-    gradient = edge.evidence.gradient(edge.number)
-    bad = "NaN" if gradient is not None and np.isnan(gradient).any() else "inf"
+    gradient = edge.evidence.gradient(edge.number if edge.outer is None else edge.outer)
+    nan = gradient is not None and np.isnan(gradient).any()
+    bad = name_bad("nan" if nan else "inf", gradient)
     return text.format(op=name_op(edge.evidence, edge.position), bad=bad)
 
 
@@ -174,7 +176,8 @@ def _judge_division(edge: Edge, index: tuple[int, ...]) -> Slope | None:
     if below == 0:
         return Slope(place, 1, _("a division by 0 has no finite slope"))
     if below is not None and np.isinf(below):
-        return Slope(place, 1, _("0 times inf is not defined"))
+        reason = _("0 times {value} is not defined").format(value=write_number(below))
+        return Slope(place, 1, reason)
     return None
 
 
