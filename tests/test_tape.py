@@ -232,6 +232,23 @@ def test_the_target_is_found_and_the_report_says_why(
     assert float(names["grads"]["w"]) == slope
 
 
+@pytest.mark.parametrize("values", [[0.0, 0.0], [300.0, 1.0], [np.nan, 1.0], [1.0, 2.0]])
+@pytest.mark.parametrize(
+    ("body", "reduction"),
+    [
+        ("loss = tf.reduce_sum(w * w)", "sum"),
+        ("loss = tf.reduce_mean(w * w)", "mean"),
+        ("loss = tf.reduce_sum(w * w) / 2.0", "mean"),
+        ("loss = 2.0 * tf.reduce_mean(w * w)", "sum"),
+    ],
+)
+def test_the_ops_say_whether_the_target_is_a_mean_or_a_sum(
+    gradtape: Any, tf: Any, values: list[float], body: str, reduction: str
+) -> None:
+    names = {"tf": tf, "w": tf.constant(values, tf.float16)}
+    assert gradtape(body, "w", names=names).per_sample.reduction == reduction
+
+
 def test_a_target_that_is_no_scalar_is_summed_and_said_so(gradtape: Any, tf: Any) -> None:
     names = {"tf": tf, "w": tf.constant([1.0, 2.0])}
     run = gradtape("y = w * w", "w", names=names)
