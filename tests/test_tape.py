@@ -232,6 +232,14 @@ def test_the_target_is_found_and_the_report_says_why(
     assert float(names["grads"]["w"]) == slope
 
 
+@pytest.mark.parametrize("last", ["loss = w", "exec('loss = w')", "eval('[loss := w]')"])
+def test_the_targets_line_is_the_cells(gradtape: Any, tf: Any, last: str) -> None:
+    names = {"tf": tf, "w": tf.constant(3.0)}
+    run = gradtape(f"a = w * 3.0\n{last}\nprint()", "w", names=names)
+    before = next(node.line for node in run.graph.nodes if node.op == "Mul")
+    assert (run.target.name, run.target.line) == ("loss", before + 1)
+
+
 @pytest.mark.parametrize("values", [[0.0, 0.0], [300.0, 1.0], [np.nan, 1.0], [1.0, 2.0]])
 @pytest.mark.parametrize(
     ("body", "reduction"),
