@@ -435,6 +435,23 @@ def test_text_in_strings_over_several_lines_survives(gradtape: Any, tf: Any) -> 
     assert again["text"] == "one\n  two\nthree"
 
 
+def test_the_program_of_a_cell_that_used_the_tape_up_gives_the_same_or_says_that_it_raises(
+    gradtape: Any, tf: Any
+) -> None:
+    names = {"tf": tf, "w": tf.constant(2.0)}
+    run = gradtape("loss = w * w\ng = tape.gradient(loss, w)", "w", names=names)
+    again = {"tf": tf, "w": tf.constant(2.0)}
+    exec(run.code, again)
+    assert float(again["g"]) == float(again["grads"][0]) == float(names["grads"]["w"]) == 4.0
+    run = gradtape("g = tape.gradient(w * w, w)\nloss = g * w", "w", names=names)
+    *_lines, said, taken = run.code.splitlines()
+    line = run.target.line - 1
+    assert said == f"# this raises: the call of gradient on line {line} has used the tape up"
+    with pytest.raises(RuntimeError, match="non-persistent"):
+        exec(run.code, {"tf": tf, "w": tf.constant(2.0)})
+    assert taken == "grads = tape.gradient(loss, [w])"
+
+
 def test_nothing_to_differentiate_is_said(gradtape: Any, tf: Any) -> None:
     from IPython.core.error import UsageError
 
