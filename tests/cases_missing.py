@@ -119,6 +119,20 @@ MISSING = [
         says="trainable=False",
     ),
     NearMiss("not-watched", "loss = tf.reduce_sum(w * w)", "w", W),
+    Case(
+        "not-watched",
+        "loss = tf.reduce_sum(v ** 2)",
+        "v",
+        "v = keras.Variable([1.0, 2.0], trainable=False)",
+        says="a Variable with trainable=False",
+    ),
+    Case(
+        "not-watched",
+        "with tf.init_scope():\n    h = v * 2.0\nloss = tf.reduce_sum(h)",
+        "v",
+        "v = tf.Variable([1.0, 2.0])",
+        fixed=False,
+    ),
     NearMiss("not-watched", "loss = tf.reduce_sum(w * w)", "", V),
     NearMiss(
         "not-watched", "tape.watch(v)\nloss = v * v", "v", "v = tf.Variable(3.0, trainable=False)"
@@ -641,6 +655,7 @@ MISSING = [
         "not-trainable", "loss = tf.reduce_sum(model(x, training=True) ** 2)", "model", NORMALIZED
     ),
     NearMiss("not-trainable", "loss = v * v", "v", "v = tf.Variable(3.0, trainable=False)"),
+    NearMiss("not-trainable", "loss = v * v", "v", "v = keras.Variable(3.0, trainable=False)"),
     # --- no-gradient-registered
     Case(
         "no-gradient-registered",
