@@ -17,6 +17,11 @@ NORMALIZED = """
 model = keras.Sequential([keras.Input([2]), keras.layers.Dense(3), keras.layers.BatchNormalization()])
 x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
 """
+CELL = """
+cell = keras.layers.SimpleRNNCell(3)
+cell.build([2, 5])
+x, state = tf.ones([2, 2, 5]), tf.Variable(tf.zeros([2, 3]))
+"""
 NET = f"""
 class Net(tf.Module):
     def __init__(self):
@@ -560,6 +565,77 @@ MISSING = [
     ),
     # --- variable-replaced
     Case("variable-replaced", "x = x + 1.0\nloss = x * x", "x", "x = tf.Variable(2.0)", line=2),
+    Case(
+        "variable-replaced",
+        "x.assign(2.0)\ny = x * x\nx = x + 1.0",
+        "",
+        "x = tf.Variable(2.0)",
+        subject="x",
+        line=4,
+    ),
+    Case(
+        "variable-replaced",
+        "def double(x):\n    x = x * 2.0\n    return x\nloss = double(x)\nx = tf.constant(1.0)",
+        "",
+        "x = tf.Variable(2.0)",
+        subject="x",
+        line=6,
+    ),
+    Case(
+        "variable-replaced",
+        "loss = (x - v) ** 2\ng, _ = tape.gradient(loss, [x, v])\nx = x - 0.1 * g",
+        "",
+        "x, v = tf.Variable(2.0), tf.Variable(3.0)",
+        subject="x",
+        line=4,
+    ),
+    Case(
+        "variable-replaced",
+        "x = tf.reduce_sum(x)\nloss = x * x",
+        "x",
+        "x = tf.Variable([2.0, 3.0])",
+        line=2,
+        fixed=False,
+    ),
+    Case(
+        "variable-replaced",
+        "for x in tf.unstack(x):\n    loss = x * x",
+        "x",
+        "x = tf.Variable([2.0, 3.0])",
+        line=2,
+        says="(for x in tf.unstack(x))",
+        fixed=False,
+    ),
+    Case(
+        "variable-replaced",
+        "v = v + w\nloss = v ** 2",
+        "w v",
+        f"{S}\nv = tf.Variable(0.0)",
+        subject="v",
+        fixed=False,
+    ),
+    NearMiss("variable-replaced", "v = v + w\nloss = v ** 2", "w", f"{S}\nv = tf.Variable(0.0)"),
+    NearMiss(
+        "variable-replaced",
+        "outs = []\nfor t in range(2):\n    o, [new] = cell(x[:, t], [state])\n    state = tf.identity(new)\n    outs.append(o)\nloss = tf.reduce_sum(outs[0])",
+        "cell",
+        CELL,
+    ),
+    NearMiss(
+        "variable-replaced",
+        "loss = 0.0\nfor v in tf.unstack(vs[1]):\n    loss += v ** 2",
+        "vs",
+        (
+            "vs = [tf.Variable([1.0, 2.0]), tf.Variable([3.0, 4.0])]",
+            "for v in vs:\n    print(v.shape)",
+        ),
+    ),
+    NearMiss(
+        "variable-replaced",
+        "y = x * x\nif x > 9.0:\n    x = x * 2.0\nx = tf.identity(x)",
+        "",
+        "x = tf.Variable(2.0)",
+    ),
     Case(
         "variable-replaced",
         "y = x + 1.0",
