@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from gradmagic.core.diagnose.code import find_base
+from gradmagic.core.recorder import identify
+from gradmagic.core.sources import list_held
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,7 +58,8 @@ def write_unassigned(evidence: Evidence, op: Op) -> str:
             return ""
         if not isinstance(variable, ast.Name) or not _may_bind(code, step, variable.id):
             return ""
-        if _needs_variable(code, step, {variable.id}):
+        shared = _list_names(evidence, op.inputs[0]) - {variable.id}
+        if shared or _needs_variable(code, step, {variable.id}):
             return ""
         value = ast.unparse(given)
         if sign is None:
@@ -64,9 +67,16 @@ def write_unassigned(evidence: Evidence, op: Op) -> str:
         bracketed = value if isinstance(given, (ast.Name, ast.Call)) else f"({value})"
         return f"{variable.id} = {variable.id} {sign} {bracketed}"
     made = _find_call(evidence, op.line, {"Variable"})
-    if made is None or not made.args or _needs_variable(code, step, step.writes):
+    names = step.writes | _list_names(evidence, op.inputs[0])
+    if made is None or not made.args or _needs_variable(code, step, names):
         return ""
     return code.replace(op.line, made, f"tf.convert_to_tensor({ast.unparse(made.args[0])})")
+
+
+def _list_names(evidence: Evidence, handle: int) -> set[str]:
+    """The names by which a Variable can be reached, those of the modules that hold it included."""
+    held = [one for one in list_held(evidence.namespace) if identify(one.tensor) == handle]
+    return {*evidence.held.get(handle, ()), *(one.name for one in held)}
 
 
 def _may_bind(code: CellCode, step: Step, name: str) -> bool:
