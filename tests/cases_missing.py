@@ -17,6 +17,11 @@ NORMALIZED = """
 model = keras.Sequential([keras.Input([2]), keras.layers.Dense(3), keras.layers.BatchNormalization()])
 x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
 """
+CELL = """
+cell = keras.layers.SimpleRNNCell(3)
+cell.build([2, 5])
+x, state = tf.ones([2, 2, 5]), tf.Variable(tf.zeros([2, 3]))
+"""
 NET = f"""
 class Net(tf.Module):
     def __init__(self):
@@ -119,6 +124,20 @@ MISSING = [
         says="trainable=False",
     ),
     NearMiss("not-watched", "loss = tf.reduce_sum(w * w)", "w", W),
+    Case(
+        "not-watched",
+        "loss = tf.reduce_sum(v ** 2)",
+        "v",
+        "v = keras.Variable([1.0, 2.0], trainable=False)",
+        says="a Variable with trainable=False",
+    ),
+    Case(
+        "not-watched",
+        "with tf.init_scope():\n    h = v * 2.0\nloss = tf.reduce_sum(h)",
+        "v",
+        "v = tf.Variable([1.0, 2.0])",
+        fixed=False,
+    ),
     NearMiss("not-watched", "loss = tf.reduce_sum(w * w)", "", V),
     NearMiss(
         "not-watched", "tape.watch(v)\nloss = v * v", "v", "v = tf.Variable(3.0, trainable=False)"
@@ -441,6 +460,49 @@ MISSING = [
     Case("not-differentiable", "loss = tf.reduce_sum(tf.floor(w) * 2.0)", "w", W, op="Floor"),
     Case(
         "not-differentiable",
+        "h = w * 2.0\ng = h\nh = tf.ones([2])\nloss = tf.reduce_sum(tf.floor(g) * h)",
+        "w",
+        W,
+        line=5,
+        says="rounds g:",
+    ),
+    Case(
+        "not-differentiable",
+        "hit = tf.cast(w > 1.5, tf.float32)\nloss = tf.reduce_sum(hit * b)",
+        "w",
+        "w = tf.constant([1.0, 2.0], tf.float64)\nb = tf.constant([3.0, 4.0])",
+        op="Greater",
+    ),
+    Case(
+        "not-differentiable",
+        "i = tf.cast(w > 1.5, tf.int32)\nloss = tf.reduce_sum(tf.gather(b, i))",
+        "w",
+        WB,
+        op="Greater",
+        fixed=False,
+    ),
+    Case(
+        "not-differentiable",
+        "with tf.init_scope():\n    h = w * 2.0\nloss = tf.reduce_sum(h)",
+        "w",
+        W,
+        subject="w",
+        line=3,
+        says="did not record this op, or",
+        fixed=False,
+    ),
+    Case(
+        "not-differentiable",
+        "@tf.custom_gradient\ndef f(a):\n    return a * 2.0, lambda upstream: None\nloss = tf.reduce_sum(f(w))",
+        "w",
+        W,
+        subject="w",
+        line=5,
+        says="gradient function gives none back",
+        fixed=False,
+    ),
+    Case(
+        "not-differentiable",
         "loss = tf.reduce_sum(tf.zeros_like(w) + b)",
         "w b",
         WB,
@@ -469,6 +531,15 @@ MISSING = [
         W,
         line=2,
         op="StopGradient",
+    ),
+    Case("stop-gradient", "h = tf.stop_gradient(input=w)\nloss = tf.reduce_sum(h)", "w", W, line=2),
+    Case(
+        "stop-gradient",
+        "h = tf.stop_gradient(*[w])\nloss = tf.reduce_sum(h)",
+        "w",
+        W,
+        line=2,
+        fixed=False,
     ),
     Case(
         "stop-gradient",
@@ -548,6 +619,77 @@ MISSING = [
     Case("variable-replaced", "x = x + 1.0\nloss = x * x", "x", "x = tf.Variable(2.0)", line=2),
     Case(
         "variable-replaced",
+        "x.assign(2.0)\ny = x * x\nx = x + 1.0",
+        "",
+        "x = tf.Variable(2.0)",
+        subject="x",
+        line=4,
+    ),
+    Case(
+        "variable-replaced",
+        "def double(x):\n    x = x * 2.0\n    return x\nloss = double(x)\nx = tf.constant(1.0)",
+        "",
+        "x = tf.Variable(2.0)",
+        subject="x",
+        line=6,
+    ),
+    Case(
+        "variable-replaced",
+        "loss = (x - v) ** 2\ng, _ = tape.gradient(loss, [x, v])\nx = x - 0.1 * g",
+        "",
+        "x, v = tf.Variable(2.0), tf.Variable(3.0)",
+        subject="x",
+        line=4,
+    ),
+    Case(
+        "variable-replaced",
+        "x = tf.reduce_sum(x)\nloss = x * x",
+        "x",
+        "x = tf.Variable([2.0, 3.0])",
+        line=2,
+        fixed=False,
+    ),
+    Case(
+        "variable-replaced",
+        "for x in tf.unstack(x):\n    loss = x * x",
+        "x",
+        "x = tf.Variable([2.0, 3.0])",
+        line=2,
+        says="(for x in tf.unstack(x))",
+        fixed=False,
+    ),
+    Case(
+        "variable-replaced",
+        "v = v + w\nloss = v ** 2",
+        "w v",
+        f"{S}\nv = tf.Variable(0.0)",
+        subject="v",
+        fixed=False,
+    ),
+    NearMiss("variable-replaced", "v = v + w\nloss = v ** 2", "w", f"{S}\nv = tf.Variable(0.0)"),
+    NearMiss(
+        "variable-replaced",
+        "outs = []\nfor t in range(2):\n    o, [new] = cell(x[:, t], [state])\n    state = tf.identity(new)\n    outs.append(o)\nloss = tf.reduce_sum(outs[0])",
+        "cell",
+        CELL,
+    ),
+    NearMiss(
+        "variable-replaced",
+        "loss = 0.0\nfor v in tf.unstack(vs[1]):\n    loss += v ** 2",
+        "vs",
+        (
+            "vs = [tf.Variable([1.0, 2.0]), tf.Variable([3.0, 4.0])]",
+            "for v in vs:\n    print(v.shape)",
+        ),
+    ),
+    NearMiss(
+        "variable-replaced",
+        "y = x * x\nif x > 9.0:\n    x = x * 2.0\nx = tf.identity(x)",
+        "",
+        "x = tf.Variable(2.0)",
+    ),
+    Case(
+        "variable-replaced",
         "y = x + 1.0",
         "",
         ("x = tf.Variable(2.0)", "x = x + 1.0"),
@@ -597,6 +739,76 @@ MISSING = [
     Case("stateful-assign", "v = tf.Variable(w)\nloss = tf.reduce_sum(v * v)", "w", W, line=2),
     Case(
         "stateful-assign",
+        "for t in range(2):\n    o, [new] = cell(x[:, t], [state])\n    state.assign(new)\nloss = tf.reduce_sum(state ** 2)",
+        "cell.kernel",
+        CELL,
+        line=4,
+        says="stores new in the Variable state",
+    ),
+    Case(
+        "stateful-assign",
+        "v.assign_add(w)\nv.assign_add(1.0)\nloss = v ** 2",
+        "w",
+        f"{S}\nv = tf.Variable(0.0)",
+        line=2,
+        fixed=False,
+    ),
+    Case(
+        "stateful-assign",
+        "v.assign(0.0)\nv.assign_add(w)\nloss = v ** 2",
+        "w",
+        f"{S}\nv = tf.Variable(0.0)",
+        line=3,
+    ),
+    Case(
+        "stateful-assign",
+        "u = v\nv.assign_add(w)\nloss = u ** 2",
+        "w",
+        f"{S}\nv = tf.Variable(0.0)",
+        line=3,
+        fixed=False,
+    ),
+    Case(
+        "stateful-assign",
+        "v.assign_add(w)\nloss = net.a ** 2",
+        "w",
+        f"{S}\nnet = tf.Module()\nv = net.a = tf.Variable(0.0)",
+        line=2,
+        fixed=False,
+    ),
+    Case(
+        "stateful-assign",
+        "u = v = tf.Variable(w)\nu.assign_add(1.0)\nloss = v ** 2",
+        "w",
+        S,
+        line=2,
+        fixed=False,
+    ),
+    Case(
+        "stateful-assign",
+        "v = tf.Variable(w)\nloss = tf.reduce_sum(v.read_value() ** 2)",
+        "w",
+        W,
+        line=2,
+        fixed=False,
+    ),
+    Case(
+        "stateful-assign",
+        "def step(a):\n    v.assign_add(a)\n    return v ** 2\nloss = step(w)",
+        "w",
+        f"{S}\nv = tf.Variable(0.0)",
+        line=3,
+        fixed=False,
+    ),
+    Case(
+        "stateful-assign",
+        "def step(a):\n    v = tf.Variable(0.0)\n    v.assign_add(a)\n    return v ** 2\nloss = step(w)",
+        "w",
+        S,
+        line=4,
+    ),
+    Case(
+        "stateful-assign",
         "v[0].assign(w)\nloss = tf.reduce_sum(v)",
         "w",
         f"{S}\nv = tf.Variable([0.0, 1.0])",
@@ -641,6 +853,7 @@ MISSING = [
         "not-trainable", "loss = tf.reduce_sum(model(x, training=True) ** 2)", "model", NORMALIZED
     ),
     NearMiss("not-trainable", "loss = v * v", "v", "v = tf.Variable(3.0, trainable=False)"),
+    NearMiss("not-trainable", "loss = v * v", "v", "v = keras.Variable(3.0, trainable=False)"),
     # --- no-gradient-registered
     Case(
         "no-gradient-registered",
@@ -711,6 +924,24 @@ MISSING = [
         line=5,
     ),
     NearMiss("tape-consumed", "loss = tf.reduce_sum(w * w)\ng = tape.gradient(loss, w)", "w", W),
+    Case(
+        "tape-consumed",
+        "g = tape.gradient(tf.reduce_sum(w**2), w)\nloss = tf.reduce_sum(g)",
+        "w",
+        W,
+        subject="w",
+        line=2,
+        says="what ran after it (loss, line 3)",
+    ),
+    Case(
+        "tape-consumed",
+        "loss = tape.gradient(tf.reduce_sum(w**2), w)",
+        "w",
+        W,
+        subject="w",
+        line=2,
+        says="how its result was computed",
+    ),
     NearMiss(
         "tape-consumed",
         "y = w * w\ng = tape.gradient(y, w)\nloss = tf.reduce_sum(w ** 3)",

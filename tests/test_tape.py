@@ -232,6 +232,31 @@ def test_the_target_is_found_and_the_report_says_why(
     assert float(names["grads"]["w"]) == slope
 
 
+@pytest.mark.parametrize("last", ["loss = w", "exec('loss = w')", "eval('[loss := w]')"])
+def test_the_targets_line_is_the_cells(gradtape: Any, tf: Any, last: str) -> None:
+    names = {"tf": tf, "w": tf.constant(3.0)}
+    run = gradtape(f"a = w * 3.0\n{last}\nprint()", "w", names=names)
+    before = next(node.line for node in run.graph.nodes if node.op == "Mul")
+    assert (run.target.name, run.target.line) == ("loss", before + 1)
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0], [300.0, 1.0], [np.nan, 1.0], [1.0, 2.0]])
+@pytest.mark.parametrize(
+    ("body", "reduction"),
+    [
+        ("loss = tf.reduce_sum(w * w)", "sum"),
+        ("loss = tf.reduce_mean(w * w)", "mean"),
+        ("loss = tf.reduce_sum(w * w) / 2.0", "mean"),
+        ("loss = 2.0 * tf.reduce_mean(w * w)", "sum"),
+    ],
+)
+def test_the_ops_say_whether_the_target_is_a_mean_or_a_sum(
+    gradtape: Any, tf: Any, values: list[float], body: str, reduction: str
+) -> None:
+    names = {"tf": tf, "w": tf.constant(values, tf.float16)}
+    assert gradtape(body, "w", names=names).per_sample.reduction == reduction
+
+
 def test_a_target_that_is_no_scalar_is_summed_and_said_so(gradtape: Any, tf: Any) -> None:
     names = {"tf": tf, "w": tf.constant([1.0, 2.0])}
     run = gradtape("y = w * w", "w", names=names)
@@ -408,6 +433,23 @@ def test_text_in_strings_over_several_lines_survives(gradtape: Any, tf: Any) -> 
     again = {"tf": tf, "w": tf.constant(2.0)}
     exec(run.code, again)
     assert again["text"] == "one\n  two\nthree"
+
+
+def test_the_program_of_a_cell_that_used_the_tape_up_gives_the_same_or_says_that_it_raises(
+    gradtape: Any, tf: Any
+) -> None:
+    names = {"tf": tf, "w": tf.constant(2.0)}
+    run = gradtape("loss = w * w\ng = tape.gradient(loss, w)", "w", names=names)
+    again = {"tf": tf, "w": tf.constant(2.0)}
+    exec(run.code, again)
+    assert float(again["g"]) == float(again["grads"][0]) == float(names["grads"]["w"]) == 4.0
+    run = gradtape("g = tape.gradient(w * w, w)\nloss = g * w", "w", names=names)
+    *_lines, said, taken = run.code.splitlines()
+    line = run.target.line - 1
+    assert said == f"# this raises: the call of gradient on line {line} has used the tape up"
+    with pytest.raises(RuntimeError, match="non-persistent"):
+        exec(run.code, {"tf": tf, "w": tf.constant(2.0)})
+    assert taken == "grads = tape.gradient(loss, [w])"
 
 
 def test_nothing_to_differentiate_is_said(gradtape: Any, tf: Any) -> None:

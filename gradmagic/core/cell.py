@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.errors import UserError
@@ -161,6 +161,9 @@ class Namespace(MutableMapping[str, Any]):
         code. (What a function binds by a ``global`` statement goes past it.)
     on_change
         Called with the line where a part of a source may have changed.
+    filename
+        The file name under which the cell was compiled: what it runs by ``exec`` or ``%time`` has
+        another, and is bound on the line that runs it.
     """
 
     def __init__(
@@ -168,16 +171,18 @@ class Namespace(MutableMapping[str, Any]):
         names: dict[str, Any],
         on_bind: Callable[[str, Any, int], None],
         on_change: Callable[[int], None],
+        filename: str,
     ) -> None:
         self._names = names
         self._on_bind = on_bind
         self._on_change = on_change
+        self._filename = filename
 
     def __getitem__(self, name: str) -> Any:
         return self._names[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        line = sys._getframe(1).f_lineno  # noqa: SLF001  (who stores)
+        line = self._find_line(sys._getframe(1))  # noqa: SLF001  (who stores)
         if name == CHANGED:
             self._on_change(line)
             return
@@ -187,8 +192,15 @@ class Namespace(MutableMapping[str, Any]):
     def tell(self, name: str, value: Any) -> Any:
         """Bind a name as storing it does, and give the value back."""
         self._names[name] = value
-        self._on_bind(name, value, sys._getframe(1).f_lineno)  # noqa: SLF001
+        self._on_bind(name, value, self._find_line(sys._getframe(1)))  # noqa: SLF001
         return value
+
+    def _find_line(self, storing: FrameType) -> int:
+        """The cell's line, where the frame that stores is the cell's or one that the cell runs."""
+        frame: FrameType | None = storing
+        while frame is not None and frame.f_code.co_filename != self._filename:
+            frame = frame.f_back
+        return storing.f_lineno if frame is None else frame.f_lineno
 
     def __delitem__(self, name: str) -> None:
         del self._names[name]

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradmagic.core.i18n import _
 from gradmagic.core.insertion import Insertions, find_sites
+from gradmagic.core.recorder import CellTape, identify
 from gradmagic.core.records import CodeLine
 from gradmagic.core.sources import is_tensor, unwrap
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradmagic.core.cell import Cell
+    from gradmagic.core.recorded import Gap
     from gradmagic.core.records import Gradient
     from gradmagic.core.tape import Options
     from gradmagic.core.target import FoundTarget
@@ -30,6 +33,8 @@ def write_program(
     names: Mapping[str, Any],
 ) -> tuple[CodeLine, ...]:
     """The with-block, line by line: pasted into a cell it gives the same gradients.
+
+    Where the cell used the tape up before it computed the target, it says that TensorFlow raises.
 
     Parameters
     ----------
@@ -58,6 +63,12 @@ class _Program:
         self.body = Insertions(self.cell)
         self.watched = self._choose_name("watched")  # a function, where a walrus needs it
         self.calls_watched = False
+        # Where the cell asked the tape itself, a second answer may be had of a persistent one: it
+        # is the same, unless the target was computed after that, which the cell's did not record.
+        used_up = self._find_use()
+        before = used_up is not None and identify(self.target.tensor) <= used_up.start
+        self.persistent = self.options.persistent or self.options.hessian or before
+        self.used_up = None if self.persistent else used_up
         # Where the target used a tensor that its name no longer has, a list keeps all it had.
         self.kept = {
             one.name: self._choose_name(re.sub(r"\W+", "_", one.name).strip("_") + "_bound")
@@ -88,6 +99,8 @@ class _Program:
         lines += [CodeLine(INDENT + text, None) for text in before]
         lines += self.body.write(INDENT)
         lines += [CodeLine(INDENT + text, None) for text in after]
+        if self.used_up is not None:
+            lines.append(CodeLine(_say_used_up(self.used_up), None))
         lines.append(CodeLine(f"{INDENT if options.hessian else ''}{taken}", None))
         if options.hessian:
             each = f"hessians = [{tape}.jacobian(g, {asked}) for g in grads if g is not None]"
@@ -96,10 +109,16 @@ class _Program:
 
     def _list_arguments(self) -> str:
         options = self.options
-        arguments = ["persistent=True"] if options.persistent or options.hessian else []
+        arguments = ["persistent=True"] if self.persistent else []
         if not options.watch_accessed_variables:
             arguments.append("watch_accessed_variables=False")
         return ", ".join(arguments)
+
+    def _find_use(self) -> Gap | None:
+        """What the tape did not record, from where the cell used it up."""
+        tape = self.names.get(self.options.tape)
+        gaps = tape.gaps if isinstance(tape, CellTape) else []
+        return next((gap for gap in gaps if gap.reason == "gradient"), None)
 
     def _start(self) -> list[str]:
         """What comes before the body: what is there already is watched, and kept if need be."""
@@ -186,3 +205,9 @@ class _Program:
         while name in self.names or name in self.cell.lines:
             name += "_"
         return name
+
+
+def _say_used_up(gap: Gap) -> str:
+    return "# " + _("this raises: the call of gradient on line {line} has used the tape up").format(
+        line=gap.line
+    )

@@ -35,23 +35,26 @@ def find_per_sample(recorder: Recorder, target: Any) -> PerSample | None:
     if target.shape.rank != 0 or not target.dtype.is_floating:
         return None
     makers = _index(recorder)
-    vector = _find_vector(recorder, makers, identify(target), _DEPTH)
-    if vector is None:
+    found = _find_vector(recorder, makers, identify(target), _DEPTH)
+    if found is None:
         return None
+    vector, weight = found
     losses = recorder.seen[vector].tensor
     mean, total = float(tf.reduce_mean(losses)), float(tf.reduce_sum(losses))
-    whole = float(target)
+    whole, count = float(target), int(losses.shape[0])
     reduction: Literal["mean", "sum"]
-    if math.isclose(mean, whole, rel_tol=1e-3) or (math.isnan(mean) and math.isnan(whole)):
-        reduction = "mean"
-    elif math.isclose(total, whole, rel_tol=1e-3):
-        reduction = "sum"
+    if math.isclose(weight * count, 1, rel_tol=1e-3):
+        reduction, expected = "mean", mean
+    elif math.isclose(weight, 1, rel_tol=1e-3):
+        reduction, expected = "sum", total
     else:
+        return None
+    if math.isfinite(expected) and not math.isclose(expected, whole, rel_tol=1e-3):
         return None
     classes, probabilities, guessing = _find_classes(recorder, makers, vector)
     return PerSample(
         losses=losses.numpy()[:MOST_SAMPLES].astype(np.float64),
-        count=int(losses.shape[0]),
+        count=count,
         reduction=reduction,
         mean=mean,
         classes=classes,
@@ -64,7 +67,10 @@ def _index(recorder: Recorder) -> dict[int, Op]:
     return {number: op for op in recorder.ops for number in op.outputs}
 
 
-def _find_vector(recorder: Recorder, makers: dict[int, Op], number: int, depth: int) -> int | None:
+def _find_vector(
+    recorder: Recorder, makers: dict[int, Op], number: int, depth: int
+) -> tuple[int, float] | None:
+    """The vector that a scalar is a sum of, and what each of its entries is multiplied by."""
     op = makers.get(number)
     if op is None or op.type not in _FOLLOWED or not depth:
         return None
@@ -72,12 +78,26 @@ def _find_vector(recorder: Recorder, makers: dict[int, Op], number: int, depth: 
         seen = recorder.seen[slot]
         reduces = op.type in ("Sum", "Mean") and recorder.seen[number].shape == ()
         if reduces and len(seen.shape) == 1 and slot in makers and seen.tensor is not None:
-            return slot if seen.shape[0] else None
+            count = seen.shape[0]
+            return (slot, 1 / count if op.type == "Mean" else 1.0) if count else None
         if seen.shape == ():
             found = _find_vector(recorder, makers, slot, depth - 1)
-            if found is not None:
-                return found
+            weight = None if found is None else _read_weight(recorder, op, slot)
+            if found is not None and weight is not None:
+                return found[0], found[1] * weight
     return None
+
+
+def _read_weight(recorder: Recorder, op: Op, slot: int) -> float | None:
+    """What an op multiplies a scalar by; None where that is not known."""
+    if op.type not in ("Mul", "RealDiv", "DivNoNan"):
+        return 1.0
+    other = next((number for number in op.inputs if number != slot), slot)
+    held = recorder.seen[other].tensor
+    value = None if held is None else float(held)
+    if op.type == "Mul" or not value:
+        return value
+    return 1 / value
 
 
 def _find_classes(

@@ -148,7 +148,7 @@ class _Body:
     def run(self, recorder: Recorder) -> Any:
         """Run it once; the value of its last expression, or None."""
         __tracebackhide__ = True
-        namespace = Namespace(self.names, self._on_bind, self.sources.watch)
+        namespace = Namespace(self.names, self._on_bind, self.sources.watch, self.cell.filename)
         self.names[BOUND] = namespace.tell
         try:
             exec(self.cell.body, self.names, namespace)

@@ -63,7 +63,7 @@ class Body:
             bound.pop(name, None)
             bound[name] = value, line
 
-        namespace = Namespace(self.names, note, lambda _line: None)
+        namespace = Namespace(self.names, note, lambda _line: None, self.cell.filename)
         last = None
         exec(self.cell.body, self.names, namespace)
         if self.cell.last is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from gradmagic.core.diagnose.code import list_heads
 from gradmagic.core.diagnose.flow import NEW_VALUE, look_ahead
 from gradmagic.core.graph.notation import Expression, write_op
 from gradmagic.core.recorder import identify
-from gradmagic.core.sources import identify_parts
+from gradmagic.core.sources import COMPOSITES, identify_parts, is_tensor, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +81,7 @@ class Evidence:
         Gradients of the target with respect to sources and to the tensors between, by number;
         None or missing where there is none.
     names
-        Python names of tensors and Variables, by number.
+        The first Python names of tensors and Variables, by number.
     code, history
         The cell's own code, and the code of earlier cells.
     graph
@@ -213,9 +215,38 @@ class Evidence:
         found = self.gradients.get(number)
         return None if found is None else _read(tf.convert_to_tensor(found))
 
-    def write(self, number: int) -> str:
-        """How a tensor is called: its Python name, else the op that made it, as in the graph."""
-        name = self.names.get(number)
+    @functools.cached_property
+    def held(self) -> dict[int, list[str]]:
+        """The names that each tensor and Variable still has when the cell is done."""
+        found: dict[int, list[str]] = {}
+        for name, value in self.namespace.items():
+            tensor = unwrap(value)
+            single = is_tensor(tensor) and not isinstance(tensor, COMPOSITES)
+            if single and not name.startswith("_"):
+                found.setdefault(identify(tensor), []).append(name)
+        return found
+
+    def find_name(self, number: int, line: int | None = None) -> str | None:
+        """A tensor's Python name: the one that a line has it by, where that is known.
+
+        A name may have been given to another tensor since.
+        """
+        own, held = self.names.get(number), self.held.get(number, [])
+        step = self.code.find_step(line)
+        heads = [] if step is None else list_heads(step.node)
+        written = {n.id for head in heads for n in ast.walk(head) if isinstance(n, ast.Name)}
+        on_line = next((name for name in held if name in written), None)
+        if on_line is not None or not held:
+            return on_line or own
+        later = own is not None and line is not None and self.bound.get(own, 0) >= line
+        return own if own in held or later else held[0]
+
+    def write(self, number: int, line: int | None = None) -> str:
+        """How a tensor is called: its Python name, else the op that made it, as in the graph.
+
+        Of several names it is the one on ``line``.
+        """
+        name = self.find_name(number, line)
         if name is not None:
             return name
         position = self.makers.get(number)

@@ -5,9 +5,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from gradmagic.core.diagnose.flow import SHAPE_ONLY, Break
+from gradmagic.core.diagnose.flow import SHAPE_ONLY, STEPS, Break
+from gradmagic.core.diagnose.none.unbroken import (
+    ROUNDING,
+    write_float_cast,
+    write_soft_comparison,
+    write_straight_through,
+    write_unassigned,
+    write_unpassed,
+)
 from gradmagic.core.i18n import _
-from gradmagic.core.recorder import lacks_gradient
+from gradmagic.core.recorder import lacks_gradient, passes_gradient
 from gradmagic.core.records import Diagnosis
 
 if TYPE_CHECKING:
@@ -18,17 +26,6 @@ if TYPE_CHECKING:
 
 LONGEST_FORMULA = 30  # characters
 MOST = 3  # breaks of one source that are told
-_STEPS = {  # rounding: the value may be passed on while the gradient goes past it
-    "Round": "round",
-    "Rint": "rint",
-    "Floor": "floor",
-    "Ceil": "ceil",
-}
-_ASSIGN = {
-    "AssignVariableOp": ("assign", None),
-    "AssignAddVariableOp": ("assign_add", "+"),
-    "AssignSubVariableOp": ("assign_sub", "-"),
-}
 
 
 def explain_breaks(
@@ -37,9 +34,10 @@ def explain_breaks(
     """A diagnosis for each place where the gradient of one source breaks off."""
     told: set[tuple[str, int | None, str]] = set()
     shape_only = {b for b in found if evidence.ops[b.position].type in SHAPE_ONLY}
-    for one in sorted(set(found) - shape_only or shape_only, key=lambda b: b.position):
-        op = evidence.ops[one.position]
-        place = (one.kind, op.line, op.type)
+    left = set(found) - shape_only or shape_only
+    for one in sorted(left, key=lambda b: (_is_in_call(evidence, b), b.position)):
+        op, gap = evidence.ops[one.position], one.gap
+        place = (one.kind, op.line, op.type) if gap is None else (one.kind, gap.line, gap.reason)
         if place in told or len(told) == MOST:
             continue
         told.add(place)
@@ -58,25 +56,29 @@ def find_blocked(evidence: Evidence, subject: Subject) -> set[Break]:
     }
 
 
+def _is_in_call(evidence: Evidence, one: Break) -> bool:
+    """Whether an op is one of those by which the call that used the tape up took a gradient."""
+    scopes = evidence.ops[one.position].scopes
+    return one.kind == "tape-consumed" and any(scope.kind == "gradient" for scope in scopes)
+
+
 def _stop_gradient(evidence: Evidence, subject: Subject, one: Break, op: Op) -> Diagnosis:
-    call = _find_call(evidence, op.line, {"stop_gradient"})
     message = _(
         "tf.stop_gradient ({place}) passes the value of {what} on to {target}, "
         "but no gradient back, so {name} gets None."
     ).format(
         place=_say_place(op.line),
-        what=_call_it(evidence, subject, one.number),
+        what=_call_it(evidence, subject, one.number, op.line),
         target=evidence.target.name,
         name=subject.name,
     )
-    fix = evidence.code.replace(op.line, call, ast.unparse(call.args[0])) if call else ""
-    return _make(subject, one, op, message, fix)
+    return _make(subject, one, op, message, write_unpassed(evidence, op))
 
 
 def _recording_stopped(evidence: Evidence, subject: Subject, one: Break, op: Op) -> Diagnosis:
     gap, code = one.gap, evidence.code
     assert gap is not None
-    what = evidence.write(op.outputs[0]) or op.type
+    what = evidence.write(op.outputs[0], op.line) or op.type
     if gap.reason == "reset":
         return explain_reset(evidence, subject, what=what, op=op, position=one.position)
     message = _(
@@ -124,18 +126,27 @@ def explain_reset(
 def _tape_consumed(evidence: Evidence, subject: Subject, one: Break, op: Op) -> Diagnosis:
     gap = one.gap
     assert gap is not None
-    message = _(
-        "The call of gradient on line {line} used the tape up, so what ran after it "
-        "({what}, {place}) was not recorded."
+    message = (
+        _(
+            "The call of gradient on line {line} used the tape up, so how its result was "
+            "computed was not recorded."
+        )
+        if _is_in_call(evidence, one)
+        else _(
+            "The call of gradient on line {line} used the tape up, so what ran after it "
+            "({what}, {place}) was not recorded."
+        )
     ).format(
-        line=gap.line, what=evidence.write(op.outputs[0]) or op.type, place=_say_place(op.line)
+        line=gap.line,
+        what=evidence.write(op.outputs[0], op.line) or op.type,
+        place=_say_place(op.line),
     )
     fix = f"{evidence.magic} --persistent"
     return Diagnosis("tape-consumed", subject.name, gap.line, op.type, message, fix, one.position)
 
 
 def _stateful_assign(evidence: Evidence, subject: Subject, one: Break, op: Op) -> Diagnosis:
-    variable = evidence.names.get(op.inputs[0])
+    variable = evidence.find_name(op.inputs[0], op.line)
     message = (
         _(
             "Line {line} stores {what} in the Variable {variable}: a Variable keeps a value, "
@@ -148,35 +159,11 @@ def _stateful_assign(evidence: Evidence, subject: Subject, one: Break, op: Op) -
         )
     ).format(
         line=op.line,
-        what=_call_it(evidence, subject, one.number),
+        what=_call_it(evidence, subject, one.number, op.line),
         variable=variable,
         name=subject.name,
     )
-    return _make(subject, one, op, message, _write_unassigned(evidence, op))
-
-
-def _write_unassigned(evidence: Evidence, op: Op) -> str:
-    """``v.assign_add(w)`` as ``v = v + w``, which the tape follows."""
-    code = evidence.code
-    if op.type not in _ASSIGN:
-        return ""
-    method, sign = _ASSIGN[op.type]
-    call = _find_call(evidence, op.line, {method})
-    if call is not None and isinstance(call.func, ast.Attribute) and call.args:
-        step = code.find_step(op.line)
-        variable = call.func.value
-        alone = step is not None and isinstance(step.node, ast.Expr) and step.node.value is call
-        if not alone or not isinstance(variable, ast.Name):
-            return ""
-        value = ast.unparse(call.args[0])
-        if sign is None:
-            return f"{variable.id} = tf.convert_to_tensor({value})"
-        bracketed = value if isinstance(call.args[0], (ast.Name, ast.Call)) else f"({value})"
-        return f"{variable.id} = {variable.id} {sign} {bracketed}"
-    made = _find_call(evidence, op.line, {"Variable"})
-    if made is None or not made.args:
-        return ""
-    return code.replace(op.line, made, f"tf.convert_to_tensor({ast.unparse(made.args[0])})")
+    return _make(subject, one, op, message, write_unassigned(evidence, op))
 
 
 def _integer_dtype(evidence: Evidence, subject: Subject, one: Break, op: Op) -> Diagnosis:
@@ -187,29 +174,15 @@ def _integer_dtype(evidence: Evidence, subject: Subject, one: Break, op: Op) -> 
     ).format(
         place=_say_place(op.line),
         dtype=dtype,
-        what=_call_it(evidence, subject, one.number),
+        what=_call_it(evidence, subject, one.number, op.line),
         name=subject.name,
     )
-    return _make(subject, one, op, message, _write_float_cast(evidence, one.position))
-
-
-def _write_float_cast(evidence: Evidence, position: int) -> str:
-    """The cast to floats instead, where the next thing that happens is a cast back to floats."""
-    op = evidence.ops[position]
-    after = [evidence.ops[p] for p in evidence.consumers.get(op.outputs[0], ())]
-    if not after or any(one.type != "Cast" for one in after):
-        return ""
-    call = _find_call(evidence, op.line, {"cast"})
-    if call is None or len(call.args) != 2 or isinstance(call.args[0], ast.Call):
-        return ""
-    wanted = evidence.recorder.seen[op.inputs[0]].dtype.name
-    value = ast.unparse(call.args[0])
-    return evidence.code.replace(op.line, call, f"tf.cast({value}, tf.{wanted})")
+    return _make(subject, one, op, message, write_float_cast(evidence, one.position))
 
 
 def _not_differentiable(evidence: Evidence, subject: Subject, one: Break, op: Op) -> Diagnosis:
     label = evidence.labels.get(one.position) or op.type
-    what, name = _call_it(evidence, subject, one.number), subject.name
+    what, name = _call_it(evidence, subject, one.number, op.line), subject.name
     places = {
         "place": _say_place(op.line),
         "label": label,
@@ -228,12 +201,12 @@ def _not_differentiable(evidence: Evidence, subject: Subject, one: Break, op: Op
             "{op} ({place}) uses only the shape of {what}, not its values, "
             "so they change nothing and {name} gets None."
         )
-    elif op.type in _STEPS:
+    elif op.type in ROUNDING:
         message = _(
             "{op} ({place}) rounds {what}: the result changes in steps, "
             "so TensorFlow has no gradient for it, and {name} gets None."
         )
-        fix = _write_straight_through(evidence, op)
+        fix = write_straight_through(evidence, op)
     elif not evidence.is_float(one.output):
         dtype = evidence.recorder.seen[one.output].dtype.name
         message = _(
@@ -241,37 +214,18 @@ def _not_differentiable(evidence: Evidence, subject: Subject, one: Break, op: Op
             "so TensorFlow has no gradient for {op}, and {name} gets None."
         )
         places["dtype"] = dtype
-        fix = _write_soft_comparison(evidence, one.position)
+        fix = write_soft_comparison(evidence, one.position)
+    elif passes_gradient(op.type) and op.type not in STEPS:  # its rule is not what breaks it off
+        message = _(
+            "No gradient comes back from {label} ({place}) to {what}, so {name} gets None: the "
+            "tape did not record this op, or the op's gradient function gives none back."
+        )
     else:
         message = _(
             "The gradient breaks off at {label} ({place}): TensorFlow gives none back to {what}, "
             "so {name} gets None."
         )
     return _make(subject, one, op, message.format(**places), fix)
-
-
-def _write_straight_through(evidence: Evidence, op: Op) -> str:
-    """The rounded value with the value's own gradient: the 'straight-through' estimator."""
-    call = _find_call(evidence, op.line, {_STEPS[op.type]})
-    if call is None or len(call.args) != 1 or not isinstance(call.args[0], ast.Name):
-        return ""
-    value, rounded = ast.unparse(call.args[0]), ast.unparse(call)
-    return evidence.code.replace(op.line, call, f"{value} + tf.stop_gradient({rounded} - {value})")
-
-
-def _write_soft_comparison(evidence: Evidence, position: int) -> str:
-    """``tf.cast(a > b, tf.float32)`` as ``tf.sigmoid(a - b)``."""
-    op = evidence.ops[position]
-    if op.type not in ("Greater", "GreaterEqual", "Less", "LessEqual"):
-        return ""
-    call = _find_call(evidence, op.line, {"cast"})
-    test = call.args[0] if call is not None and call.args else None
-    if call is None or not isinstance(test, ast.Compare) or len(test.ops) != 1:
-        return ""
-    ends = [ast.unparse(test.left), ast.unparse(test.comparators[0])]
-    if isinstance(test.ops[0], (ast.Lt, ast.LtE)):
-        ends.reverse()
-    return evidence.code.replace(op.line, call, f"tf.sigmoid({ends[0]} - ({ends[1]}))")
 
 
 def _no_gradient_registered(evidence: Evidence, subject: Subject, one: Break, op: Op) -> Diagnosis:
@@ -302,20 +256,9 @@ def _say_place(line: int | None) -> str:
     return _("the target") if line is None else _("line {line}").format(line=line)
 
 
-def _call_it(evidence: Evidence, subject: Subject, number: int) -> str:
+def _call_it(evidence: Evidence, subject: Subject, number: int, line: int | None) -> str:
     """A tensor on the way from the source: its name, a short formula, or what it comes from."""
-    written = evidence.names.get(number) or evidence.write(number)
+    written = evidence.write(number, line)
     if not written or len(written) > LONGEST_FORMULA or "read_variable" in written:
         return _("what is computed from {name}").format(name=subject.name)
     return written
-
-
-def _find_call(evidence: Evidence, line: int | None, names: Collection[str]) -> ast.Call | None:
-    """The only call on a line of a function or method with one of these names."""
-    found = [
-        node
-        for node in evidence.code.find_nodes(line, ast.Call)
-        if isinstance(node, ast.Call)
-        and (getattr(node.func, "attr", None) or getattr(node.func, "id", "")) in names
-    ]
-    return found[0] if len(found) == 1 else None

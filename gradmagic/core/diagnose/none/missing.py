@@ -69,9 +69,11 @@ def _explain(evidence: Evidence, subject: Subject, ways: Mapping[int, Ways]) -> 
 
 
 def _ask(evidence: Evidence, subject: Subject) -> Collection[Break]:
-    """Where the tape itself says that no gradient comes back."""
+    """Where the tape itself says that no gradient comes back: the first op on each way."""
     found = join(evidence.asked, subject.numbers)
-    return () if found is None else found.breaks
+    breaks = frozenset() if found is None else found.breaks
+    after = {one: evidence.follow(frozenset({one.output})) for one in breaks}
+    return [one for one in breaks if not any(one.number in reached for reached in after.values())]
 
 
 def _say_unknown(evidence: Evidence, subject: Subject) -> Diagnosis:

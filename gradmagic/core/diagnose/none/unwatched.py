@@ -11,7 +11,7 @@ from gradmagic.core.diagnose.none import mending
 from gradmagic.core.diagnose.none.breaks import explain_reset
 from gradmagic.core.i18n import _, _n
 from gradmagic.core.records import Diagnosis
-from gradmagic.core.sources import COMPOSITES, is_differentiable, is_tensor, unwrap
+from gradmagic.core.sources import COMPOSITES, is_differentiable, is_tensor, list_held, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,12 +47,10 @@ def explain_unwatched_source(evidence: Evidence, subject: Subject) -> Diagnosis 
         words = [w for w in evidence.magic.split() if not w.startswith("--no-watch")]
         return Diagnosis("not-watched", name, line, None, message, " ".join(words))
     message = _("The tape did not watch {name}.").format(name=name)
-    fix = (
-        mending.add_after(evidence, line, f"{evidence.tape_name}.watch({name})")
-        if _is_typed(subject)
-        else ""
-    )
-    return Diagnosis("not-watched", name, line, None, message, fix)
+    # (a Variable that it did not see being read was read where nothing is recorded)
+    typed = _is_typed(subject) and not subject.gradient.variable
+    watch = mending.add_after(evidence, line, f"{evidence.tape_name}.watch({name})")
+    return Diagnosis("not-watched", name, line, None, message, watch if typed else "")
 
 
 def _find_stop(evidence: Evidence, line: int | None) -> ast.With | None:
@@ -75,24 +73,27 @@ def explain_untrainable(evidence: Evidence, subject: Subject, *, reached: bool) 
     if not subject.gradient.variable or subject.tensor.trainable:
         return None
     name, line = subject.name, subject.gradient.bound[subject.gradient.taken]
-    if subject.of_keras:
+    of_layer = subject.of_keras and _is_held(evidence, subject)
+    if not reached and not of_layer:
+        return None
+    watched = f"{name}.value" if subject.of_keras else name
+    watch = mending.add_after(evidence, line, f"{evidence.tape_name}.watch({watched})")
+    fix = watch if reached and _is_typed(subject) else ""
+    if of_layer:
         message = _(
             "{name} is no trainable variable of its Keras layer (a moving average, a counter, or "
             "of a frozen layer), so the tape does not watch it: training does not move it."
         ).format(name=name)
-        fix = f"{evidence.tape_name}.watch({name}.value)" if reached and _is_typed(subject) else ""
         return Diagnosis("not-trainable", name, line, None, message, fix)
-    if not reached:
-        return None
     message = _(
         "{name} is a Variable with trainable=False, so the tape does not watch it by itself."
     ).format(name=name)
-    fix = (
-        mending.add_after(evidence, line, f"{evidence.tape_name}.watch({name})")
-        if _is_typed(subject)
-        else ""
-    )
     return Diagnosis("not-watched", name, line, None, message, fix)
+
+
+def _is_held(evidence: Evidence, subject: Subject) -> bool:
+    """Whether a layer, model or module of the user's holds a Variable."""
+    return any(held.tensor is subject.tensor for held in list_held(evidence.namespace))
 
 
 def _is_typed(subject: Subject) -> bool:
