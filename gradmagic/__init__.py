@@ -107,10 +107,12 @@ def descend(
         A ValueError: a source or the target is missing or no tensor, an option makes no sense.
     """
     from gradmagic.core.cell import parse_cell
+    from gradmagic.core.descent.checks import refuse_unknown
     from gradmagic.core.descent.descend import run_descent
     from gradmagic.core.descent.records import DescentOptions
     from gradmagic.descending import choose_rates
 
+    refuse_unknown(options)
     rates = choose_rates(lr, options.get("optimizer", "sgd"))
     asked = DescentOptions(sources=sources, rates=rates, **options)
     return run_descent(parse_cell(body), names, asked, tell)

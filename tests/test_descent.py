@@ -310,6 +310,25 @@ def test_an_optimizer_of_the_users_moves_and_keeps_its_state(tf, compiled):
     assert done.rates.tolist() == rates[3:]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_optimizer_of_the_users_goes_on_with_plain_tensors(tf, compiled):
+    names = {"tf": tf, "w": tf.constant(1.0), "own": tf.keras.optimizers.Adam(0.1)}
+    behind, other = tf.keras.Variable(1.0), tf.keras.optimizers.Adam(0.1)
+    for _ in range(2):
+        gradmagic.descend(
+            "loss = w * w", "w", names=names, steps=3, optimizer="own", compile=compiled
+        )
+    for _ in range(6):
+        with tf.GradientTape() as tape:
+            loss = behind * behind
+        other.apply([tape.gradient(loss, behind.value)], [behind])
+    assert names["w"].numpy() == pytest.approx(behind.numpy(), rel=1e-6)
+    names["v"] = tf.constant(2.0)
+    with pytest.raises(UserError, match=r"'own' has moved other variables before.*make it anew"):
+        gradmagic.descend("loss = v * v", "v", names=names, optimizer="own", compile=compiled)
+    assert names["v"].numpy() == 2.0
+
+
 def test_batches_are_bound_one_a_step_and_start_again(tf):
     data = tf.data.Dataset.from_tensor_slices(([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]))
     body = "a, c = batch\nloss = (w * a - c) ** 2"
@@ -715,6 +734,9 @@ USAGE = {
     "compiled state": ("w --compile", "n = n + 1\nloss = w * w", "reads 'n' before it binds it"),
     "compiled numpy": ("w --compile", "loss = w * w.numpy()", "cannot run as a tf.function"),
     "output": ("w -o 3", "loss = w", "'3' cannot be a Python name"),
+    "tape": ("tape", "loss = tape * 2", "the tape is called 'tape'"),
+    "target": ("w -t 'loss +'", "loss = w", "the target 'loss +' cannot be computed: SyntaxError"),
+    "compiled target": ("w --compile -t 'a b'", "loss = w", "cannot be computed: SyntaxError"),
     "option": ("w --stepps 3", "loss = w", "did you mean --steps?"),
 }
 
@@ -724,7 +746,7 @@ def test_bad_input_gets_one_line_and_moves_nothing(shell, line, body, said):
     shell.run_cell(
         "import tensorflow as tf\nw = tf.constant(2.0)\nn = tf.constant(3)\nfive = 5\nitems = []\n"
         "v = tf.Variable(1.0)\nv2 = v\nt = tf.ones([2])\npair = (tf.ones([]),)\n"
-        "own = tf.keras.optimizers.Adam()"
+        "own = tf.keras.optimizers.Adam()\ntape = tf.constant(1.0)"
     ).raise_error()
     w = shell.user_ns["w"]
     result = shell.run_cell(f"%%graddescent {line} -q\n{body}".replace("-o 3 -q", "-q -o 3"))
@@ -733,6 +755,50 @@ def test_bad_input_gets_one_line_and_moves_nothing(shell, line, body, said):
     assert "\n" not in str(result.error_in_exec)
     if "w" not in body.split("=")[0]:
         assert shell.user_ns["w"] is w
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"steps": 2.5}, "the number of steps must be a whole number"),
+        ({"steps": "10"}, "the number of steps must be a whole number"),
+        ({"steps": None}, "the number of steps must be a whole number"),
+        ({"steps": 0}, "the number of steps must be 1 to 1,000,000"),
+        ({"until": "a"}, "--until must be a number, 0 or above"),
+        ({"until": float("nan")}, "--until must be a number, 0 or above"),
+        ({"target": ""}, "the target '' cannot be computed: SyntaxError"),
+        ({"target": "loss +"}, "the target 'loss +' cannot be computed: SyntaxError"),
+        ({"step": 3}, "there is no option step; did you mean steps?"),
+        ({"zzz": 3}, "there is no option zzz; there are lr, tell, target, steps, optimizer"),
+    ],
+)
+def test_bad_options_of_the_call_get_one_line(tf, options, said):
+    names = {"tf": tf, "w": tf.constant(1.0)}
+    with pytest.raises(UserError) as caught:
+        gradmagic.descend("loss = w * w", "w", names=names, **options)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+    assert names["w"].numpy() == 1.0
+
+
+def test_a_misspelt_function_is_no_matter_of_compile(tf):
+    names = {"tf": tf, "w": tf.constant(1.0)}
+    for body in ("loss = tf.nn.softmaxx(w)", "loss = w.foo"):
+        with pytest.raises(AttributeError, match="has no attribute"):
+            gradmagic.descend(body, "w", names=names, compile=True)
+
+
+def test_what_a_record_says_is_translated(tf, monkeypatch):
+    from gradmagic.core.descent import records, rerun
+
+    names = {"tf": tf, "w": tf.zeros([800_000])}
+    done = gradmagic.descend("loss = tf.reduce_mean((w - 1) ** 2)", "w", names=names, steps=3)[0]
+    for module in (records, rerun):
+        monkeypatch.setattr(module, "_", lambda text: "= " + text)
+    with pytest.raises(KeyError, match="= step 555 was not kept"):
+        done.run(555)
+    with pytest.raises(LookupError, match="= step 0 was kept without its tensors"):
+        done.run(0)
 
 
 def test_shapes_that_change_under_compile_are_said(tf):

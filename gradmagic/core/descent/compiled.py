@@ -13,8 +13,9 @@ import tensorflow as tf
 from gradmagic.core.descent.stepping import BATCH
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
+from gradmagic.core.recorder import EagerTensor
 from gradmagic.core.sources import COMPOSITES, unwrap
-from gradmagic.core.target import find_loss
+from gradmagic.core.target import FoundTarget, find_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,8 @@ class CompiledStepper:
         self._mover = mover
         self._batched = batched
         self._body = _make_body(cell, names, target)
-        self._named = target is not None
+        self._target = target
+        self.found: FoundTarget | None = None  # in the graph
         variables = [entry.tensor for entry in moved.entries if entry.variable]
         if mover.own and mover.optimizer is not None:
             variables += [unwrap(one) for one in mover.optimizer.variables]
@@ -146,17 +148,21 @@ class CompiledStepper:
         try:
             last, made, asked = self._body()
         except _UNTRACEABLE as error:
+            if isinstance(error, AttributeError) and not _is_of_graphs(error):
+                raise
             raise UserError(_say_untraceable(error)) from None
         tensors = {name: one for name, one in made.items() if _is_graph_tensor(one)}
-        floats = [one for one in tensors.values() if one.dtype.is_floating]
-        if self._named:
-            target = asked
+        floats = [name for name, one in tensors.items() if one.dtype.is_floating]
+        if self._target is not None:
+            self.found = FoundTarget(self._target, "named", None, asked)
         elif (loss := find_loss(made)) is not None:
-            target = made[loss]
+            self.found = FoundTarget(loss, "loss", None, made[loss])
         elif last is not None:
-            target = last
+            self.found = FoundTarget("", "last-expression", None, last)
         else:
-            target = floats[-1] if floats else None
+            name = floats[-1] if floats else ""
+            self.found = FoundTarget(name, "last-assigned", None, tensors.get(name))
+        target = self.found.tensor
         if not _is_graph_tensor(target) or not target.dtype.is_floating:
             raise UserError(
                 _("the cell makes no float tensor to differentiate; assign one to loss")
@@ -180,6 +186,11 @@ _UNTRACEABLE = (
     AttributeError,
     tf.errors.OperatorNotAllowedInGraphError,
 )
+
+
+def _is_of_graphs(error: AttributeError) -> bool:
+    """Whether it asks a graph's tensor for what the same tensor has outside of a graph."""
+    return isinstance(error.obj, tf.Tensor) and hasattr(EagerTensor, error.name or "")
 
 
 def _say_untraceable(error: Exception) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradmagic.core.descent.checks import check_options
 from gradmagic.core.descent.compiled import CompiledStepper
 from gradmagic.core.descent.history import History, read_loss, read_norm
-from gradmagic.core.descent.moving import Moved, Mover, check_optimizer
+from gradmagic.core.descent.moving import Moved, Mover
 from gradmagic.core.descent.notes import take_notes
 from gradmagic.core.descent.program import write_loop
 from gradmagic.core.descent.records import Descent, Descents, Progress
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     OnError = Callable[[int, BaseException], None]
 
 EVERY = 0.1  # seconds between two calls of ``tell``
-MOST_STEPS = 1_000_000
 
 
 def run_descent(
@@ -70,7 +70,7 @@ def run_descent(
         What was asked for makes no sense, or the target does not depend on a source.
     """
     __tracebackhide__ = True
-    _check(options, names)
+    check_options(options, names)
     moved = Moved(options.sources, names, cell)
     rates: Sequence[float | None] = options.rates or (None,)
     if len(rates) == 1:
@@ -90,16 +90,23 @@ def _run_several(
     __tracebackhide__ = True
     start, given, known = moved.read(), dict(names), find_variables(names)
     states = [variable.read_value() for variable in known]
-    runs, ends = [], []
+    runs: list[Descent] = []
+    ends: list[tuple[float, Any]] = []
     for number, rate in enumerate(options.rates):
-        if number:
-            _restore(names, given, known, states)
-            moved.write(start)
-        run, last = _Run(cell, names, options, moved, rate, number, tell, on_error).run()
+        try:
+            if number:
+                _restore(names, given, known, states)
+                moved.write(start)
+            one = _Run(cell, names, options, moved, rate, number, tell, on_error)
+            run, last = one.run()
+        except KeyboardInterrupt:  # before its first step was whole
+            if not runs:
+                raise
+            break
         runs.append(run)
         left = (dict(names), [variable.read_value() for variable in known], moved.read())
         ends.append((last, left))
-        if run.ended in ("stopped", "interrupted"):
+        if one.interrupted or run.ended in ("stopped", "interrupted"):
             break
     best = min(range(len(runs)), key=lambda i: ends[i][0] if math.isfinite(ends[i][0]) else np.inf)
     left_names, left_states, left_values = ends[best][1]
@@ -116,19 +123,6 @@ def _restore(
     names.update(kept)
     for variable, state in zip(known, states, strict=True):
         variable.assign(state)
-
-
-def _check(options: DescentOptions, names: dict[str, Any]) -> None:
-    check_optimizer(options.optimizer, names)
-    if not 1 <= options.steps <= MOST_STEPS:
-        raise UserError(_("the number of steps must be 1 to {most}").format(most=f"{MOST_STEPS:,}"))
-    for rate in options.rates:
-        if not (math.isfinite(rate) and rate > 0):
-            raise UserError(
-                _("the learning rate must be a number above 0, not {rate}").format(rate=rate)
-            )
-    if options.until is not None and not options.until >= 0:
-        raise UserError(_("--until must be a number, 0 or above"))
 
 
 class _Interrupts:
@@ -187,19 +181,27 @@ class _Run:
         )
         self.positions = moved.positions()
         self.history: History | None = None
+        self.gradients: Sequence[Any] = ()  # of the first step
         self.told, self.told_done = 0.0, 0
         self.start = 0.0
+        self.interrupts = _Interrupts()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the kernel's interrupt has come since the steps were over."""
+        return self.interrupts.asked
 
     def run(self) -> tuple[Descent, float]:
         """All steps; the record, and the last loss that was seen."""
         __tracebackhide__ = True
         self.start = self.told = time.perf_counter()
-        interrupts = _Interrupts()
+        interrupts = self.interrupts
         with interrupts:
             ended = self._run_steps(interrupts)
-        seconds = time.perf_counter() - self.start
-        self.stepper.finish()
-        return self._record(ended, seconds)
+            seconds = time.perf_counter() - self.start
+            self.stepper.finish()
+            interrupts.asked = interrupts.shielded = False
+            return self._record(ended, seconds)
 
     def _run_steps(self, interrupts: _Interrupts) -> Ended:
         __tracebackhide__ = True
@@ -244,7 +246,7 @@ class _Run:
         """Remember a step, before it is taken; why it is the last, if it is."""
         moved = self.moved
         if self.history is None:
-            self.history = History(moved.tensors, batch)
+            self.history, self.gradients = History(moved.tensors, batch), gradients
             self._refuse_unconnected(gradients)
         history = self.history
         loss = read_loss(target)
@@ -253,12 +255,10 @@ class _Run:
         history.add(loss, rate, norms)
         ended = self._find_end(step, loss, norms, asked=asked)
         self.names["grads"] = ByName(gradients, self.positions)
-        read_all = self.batches is not None and self.batches.may_end
-        values = self.stepper.read() if wanted or ended or read_all else None
-        if values is not None and wanted:
+        values = self.stepper.read() if history.holds else ()
+        if wanted:
             history.keep(loss, values, gradients, batch)
-        if values is not None and (ended or read_all):
-            history.end(values, gradients, batch)
+        history.end(values, gradients, batch)  # (what may end the next step cannot be foreseen)
         history.hold(moved.values[:], gradients)
         return ended
 
@@ -314,8 +314,10 @@ class _Run:
 
     def _say_unconnected(self, source: str) -> str:
         rerun = Rerun(self.cell, self.names, self.options, self.moved)
-        with borrow(self.names, self.moved.variables):
-            diagnoses = rerun.run_here().diagnoses
+        diagnoses: Sequence[Any] = ()
+        if rerun.touched is not None:
+            with borrow(self.names, [*self.moved.variables, *rerun.touched]):
+                diagnoses = rerun.run_here().diagnoses
         for one in diagnoses:
             if one.subject.startswith(source):
                 return one.message
@@ -335,9 +337,8 @@ class _Run:
             moved,
             {one.step: one.batch for one in history.list_kept()},
         )
-        if self.body.found is None:  # the graph has run, and not the body itself
-            with rerun.open_losses(self.body) as compute:
-                compute(moved.read())
+        if isinstance(self.stepper, CompiledStepper):  # the graph has run, and not the body itself
+            self.body.found = self.stepper.found
         descent = Descent(
             names=moved.names,
             optimizer=options.optimizer,
@@ -352,11 +353,20 @@ class _Run:
             notes=(),
             seconds=seconds,
             magic=options.magic,
-            code=write_loop(self.cell, options, moved, self.mover, self.body, history.rates[0]),
+            code=write_loop(
+                self.cell,
+                options,
+                moved,
+                self.mover,
+                self.body,
+                rate=history.rates[0],
+                gradients=self.gradients,
+                once=self.batches is not None and self.batches.may_end,
+            ),
             rerun=rerun.run_at,
         )
-        notes = take_notes(descent, history.recent, rerun)
-        surface = compute_surface(descent, rerun, self.body)
+        notes = take_notes(descent, history.recent, rerun.make_unasked())
+        surface = compute_surface(descent, rerun, self.body, lambda: self.interrupted)
         return replace(descent, notes=notes, surface=surface), history.losses[-1]
 
 

@@ -35,6 +35,11 @@ class History:
     Kept are every n-th step, the last one, and those of the lowest and the highest loss; n doubles
     whenever there are more than ``MOST_MOMENTS``, or more than ``MOST_BYTES`` bytes of them. Where
     a single step has more than an eighth of these bytes, its numbers are kept without its tensors.
+
+    Attributes
+    ----------
+    holds
+        Whether tensors are kept.
     """
 
     def __init__(self, tensors: Sequence[Any], batch: Any) -> None:
@@ -49,7 +54,7 @@ class History:
         self._last: Kept | None = None
         self._lowest, self._highest = math.inf, -math.inf
         self._size = max(1, 2 * _count_bytes(tensors) + _count_bytes(batch))
-        self._holds = self._size <= MOST_BYTES / 8
+        self.holds = self._size <= MOST_BYTES / 8
         self._most = max(4, min(MOST_MOMENTS, int(MOST_BYTES / self._size)))
         self._most_recent = min(RECENT, int(MOST_BYTES / self._size))
 
@@ -73,7 +78,7 @@ class History:
     ) -> None:
         """Keep the tensors of the step that was added last."""
         step = self.done - 1
-        held = self._holds
+        held = self.holds
         kept = Kept(step, values, gradients, batch) if held else Kept(step, (), (), None)
         if loss < self._lowest or self._low is None:
             self._lowest, self._low = loss, kept
@@ -87,8 +92,8 @@ class History:
             self._kept = {s: one for s, one in self._kept.items() if s % self._every == 0}
 
     def end(self, values: Sequence[Any], gradients: Sequence[Any], batch: Any) -> None:
-        """Keep the step that was added last, whatever its number."""
-        step, held = self.done - 1, self._holds
+        """Keep the step that was added last, whatever its number, until the next."""
+        step, held = self.done - 1, self.holds
         kept = Kept(step, values, gradients, batch) if held else Kept(step, (), (), None)
         self._last = kept
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam")
 MOMENTUM = 0.9
+
+# The Variables behind plain tensors, by the user's optimizer: once built, it knows no others.
+_behind: WeakKeyDictionary[Any, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
 
 # While a part of a source is stored, this name holds the new tensor.
 _NEW = "gradmagic_new"
@@ -222,7 +226,8 @@ class Mover:
     """One update of all tensors, as the hand-written loop does it.
 
     Under ``sgd`` plain tensors become ``w - rate * gradient``; all else is moved by one Keras
-    optimizer, in one ``apply``: Variables themselves, plain tensors through Variables behind them.
+    optimizer, in one ``apply``: Variables themselves, plain tensors through Variables behind them
+    (the same ones each time where the optimizer is the user's, whose state goes on).
 
     Parameters
     ----------
@@ -237,15 +242,16 @@ class Mover:
     """
 
     def __init__(self, moved: Moved, name: str, rate: float | None, names: dict[str, Any]) -> None:
-        self._rate = rate
+        self._name, self._rate = name, rate
         self.own = name not in OPTIMIZERS  # the user's
+        kept = _behind.setdefault(names[name], {}) if self.own else {}
         by_hand = name == "sgd"
         self.by_hand = [value is not None and by_hand for value in moved.values]
         self.variables: list[Any] = []
         for entry, value, hand in zip(moved.entries, moved.values, self.by_hand, strict=True):
             behind = None
             if not hand:
-                behind = entry.given if value is None else _make_variable(value)
+                behind = entry.given if value is None else _find_behind(kept, entry.name, value)
             self.variables.append(behind)
         given = [variable for variable in self.variables if variable is not None]
         self.optimizer: Any = _choose_optimizer(name, rate, names) if given else None
@@ -265,7 +271,7 @@ class Mover:
             pairs = zip(gradients, self.variables, strict=True)
             used = [(g, v) for g, v in pairs if v is not None and g is not None]
             if used:
-                self.optimizer.apply([g for g, _v in used], [v for _g, v in used])
+                self._apply([g for g, _v in used], [v for _g, v in used])
         new: list[Any] = []
         for i, (value, gradient) in enumerate(zip(plain, gradients, strict=True)):
             if value is None:
@@ -277,6 +283,19 @@ class Mover:
             else:
                 new.append(value - self._rate * densify(gradient))
         return new
+
+    def _apply(self, gradients: list[Any], variables: list[Any]) -> None:
+        try:
+            self.optimizer.apply(gradients, variables)
+        except ValueError as error:
+            if not str(error).startswith("Unknown variable"):
+                raise
+            raise UserError(
+                _(
+                    "'{name}' has moved other variables before, and can move no new ones; "
+                    "make it anew"
+                ).format(name=self._name)
+            ) from None
 
 
 def densify(gradient: Any) -> Any:
@@ -319,5 +338,11 @@ def _choose_optimizer(name: str, rate: float | None, names: dict[str, Any]) -> A
     return names[name]
 
 
-def _make_variable(value: Any) -> Any:
-    return tf.keras.Variable(value, dtype=value.dtype.name)
+def _find_behind(kept: dict[tuple[Any, ...], Any], name: str, value: Any) -> Any:
+    """The Variable behind a plain tensor, with the tensor's value."""
+    key = (name, value.dtype, tuple(value.shape))
+    if key in kept:
+        kept[key].assign(value)
+    else:
+        kept[key] = tf.keras.Variable(value, dtype=value.dtype.name)
+    return kept[key]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from gradmagic.core.i18n import _
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -143,7 +145,8 @@ class Descent:
     magic, code
         The magic's line, and the plain loop that does the same.
     surface
-        The loss around the path; None where it could not be computed.
+        The loss around the path; None where it could not be computed, and where the cell cannot be
+        seen to do nothing else, since it is run at each point.
     rerun
         Runs the cell under the tape at a kept moment.
     """
@@ -182,9 +185,11 @@ class Descent:
     def run(self, step: int) -> TapeRun:
         """The cell under the tape at a kept step: graph, gradients, diagnoses.
 
-        It runs again, at the sources' values of that step and in a copy of the namespace: none of
-        the user's names changes. Random ops draw anew. What is not a source is as it is now, such
-        as the moving averages of a layer.
+        It runs again, at the sources' values of that step. Afterwards the names are bound as
+        before, and the lists, dicts, sets, Variables, metrics and random generators that they hold
+        are as before. What the cell does beyond that is done once more: it takes the next element
+        of an iterator, stores in an array or an object of one's own, writes to a file. Random ops
+        draw anew. What is not a source is as it is now, such as the moving averages of a layer.
 
         Raises
         ------
@@ -196,7 +201,9 @@ class Descent:
                 return self.rerun(moment)
         near = sorted(self.kept, key=lambda kept: abs(kept - step))[:3]
         raise KeyError(
-            f"step {step} was not kept; the nearest that were are {', '.join(map(str, near))}"
+            _("step {step} was not kept; the nearest that were are {near}").format(
+                step=step, near=", ".join(map(str, near))
+            )
         )
 
 

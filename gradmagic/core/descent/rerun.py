@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import io
 from typing import TYPE_CHECKING, Any
 
+from gradmagic.core.descent.effects import find_touched
 from gradmagic.core.descent.history import read_loss
 from gradmagic.core.descent.scratch import borrow
 from gradmagic.core.descent.stepping import BATCH
+from gradmagic.core.i18n import _
 from gradmagic.core.tape import Options, run_cell
 
 if TYPE_CHECKING:
@@ -46,14 +50,36 @@ class Rerun:
         self._names = names
         self._options = options
         self._batches = batches or {}
+        self._asked = True
+
+    def make_unasked(self) -> Rerun:
+        """The same for what the user has not asked for: it runs no body that may have effects."""
+        made = copy.copy(self)
+        made._asked = False  # noqa: SLF001  (its own class)
+        return made
+
+    @functools.cached_property
+    def touched(self) -> list[Any] | None:
+        """The Variables that the body changes by itself; None: it may have other effects."""
+        return find_touched(self._cell, self._names, self._options.target)
 
     def run_at(self, moment: Moment) -> TapeRun:
-        """The record of the cell at a kept step; what the cell prints is not printed again."""
+        """The record of the cell at a kept step; what the cell prints is not printed again.
+
+        Raises
+        ------
+        LookupError
+            The step's tensors were not kept, or the body must not run unasked.
+        """
         if not moment.values:
             raise LookupError(
-                f"step {moment.step} was kept without its tensors, which are too large"
+                _("step {step} was kept without its tensors, which are too large").format(
+                    step=moment.step
+                )
             )
-        with borrow(self._names, self.moved.variables), self.moved.keep():
+        if not self._asked and self.touched is None:
+            raise LookupError("the body may have effects")
+        with self._borrow(), self.moved.keep():
             self.moved.write(moment.values)
             if self._options.batches is not None:
                 self._names[BATCH] = self._batches.get(moment.step)
@@ -77,5 +103,8 @@ class Rerun:
             return read_loss(body.run())
 
         silent = contextlib.redirect_stdout(io.StringIO())
-        with borrow(self._names, self.moved.variables), self.moved.keep(), silent:
+        with self._borrow(), self.moved.keep(), silent:
             yield compute
+
+    def _borrow(self) -> contextlib.AbstractContextManager[None]:
+        return borrow(self._names, [*self.moved.variables, *(self.touched or ())])

@@ -13,7 +13,7 @@ from gradmagic.core.recorder import identify, keep_random_state
 from gradmagic.core.sources import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 @contextlib.contextmanager
@@ -21,7 +21,8 @@ def borrow(names: dict[str, Any], variables: Iterable[Any] = ()) -> Iterator[Non
     """While open, code may do as it likes in ``names``; afterwards all is as before.
 
     It is the namespace itself, since functions of the notebook read it; their names, the lists,
-    dicts and sets in it, the Variables and what random ops would draw next are put back.
+    dicts and sets in it, the Variables, metrics and random generators, and what random ops would
+    draw next are put back. Other objects stay as the code leaves them.
 
     Parameters
     ----------
@@ -31,8 +32,10 @@ def borrow(names: dict[str, Any], variables: Iterable[Any] = ()) -> Iterator[Non
         Variables to put back, beside those that the namespace holds.
     """
     before = dict(names)
-    held = {identify(one): one for one in [*variables, *find_variables(before)]}
+    states = [*variables, *find_variables(before), *_list_counters(before)]
+    held = {identify(one): one for one in map(unwrap, states)}
     values = [(one, one.read_value()) for one in held.values()]
+    generators = [(put, state) for put, state in map(_read_generator, _walk(before)) if put]
     copies: dict[int, Any] = {}
     for name, value in before.items():
         if not name.startswith("_") and name not in ("In", "Out"):
@@ -44,6 +47,8 @@ def borrow(names: dict[str, Any], variables: Iterable[Any] = ()) -> Iterator[Non
     finally:
         random.setstate(drawn[0])
         np.random.set_state(drawn[1])  # noqa: NPY002
+        for put, state in generators:
+            put(state)
         for name in names.keys() - before.keys():
             del names[name]
         names.update(before)
@@ -53,7 +58,35 @@ def borrow(names: dict[str, Any], variables: Iterable[Any] = ()) -> Iterator[Non
 
 def find_variables(names: dict[str, Any]) -> list[tf.Variable]:
     """The Variables that a namespace holds: by name, in lists and dicts, in layers and modules."""
-    found: dict[int, tf.Variable] = {}
+    found = {identify(one): one for one in _walk(names) if isinstance(one, tf.Variable)}
+    return list(found.values())
+
+
+def _list_counters(names: dict[str, Any]) -> list[Any]:
+    """The Variables in which TensorFlow's and Keras' random generators and metrics count."""
+    found: list[Any] = []
+    for value in _walk(names):
+        if isinstance(value, (tf.random.Generator, tf.keras.random.SeedGenerator)):
+            found.append(value.state)
+        elif isinstance(value, tf.keras.metrics.Metric):
+            found.extend(value.variables)
+    return found
+
+
+def _read_generator(value: Any) -> tuple[Callable[[Any], None] | None, Any]:
+    """How to put back the state of NumPy's or Python's generator, and that state; or None twice."""
+    if isinstance(value, np.random.Generator):
+        bits = value.bit_generator
+        return (lambda state: setattr(bits, "state", state)), bits.state
+    if isinstance(value, np.random.RandomState):
+        return value.set_state, value.get_state()
+    if type(value) is random.Random:
+        return value.setstate, value.getstate()
+    return None, None
+
+
+def _walk(names: dict[str, Any]) -> Iterator[Any]:
+    """What a namespace holds: by name, in lists and dicts, and the variables of layers, modules."""
     waiting = [value for name, value in names.items() if not name.startswith("_")]
     seen: set[int] = set()
     while waiting:
@@ -61,16 +94,14 @@ def find_variables(names: dict[str, Any]) -> list[tf.Variable]:
         if id(value) in seen or isinstance(value, type):
             continue
         seen.add(id(value))
-        if isinstance(value, tf.Variable):
-            found[identify(value)] = value
-        elif type(value) is dict:
+        yield value
+        if type(value) is dict:
             waiting.extend(value.values())
         elif type(value) in (list, tuple, set):
             waiting.extend(value)
         elif isinstance(value, (tf.Module, tf.keras.layers.Layer, tf.keras.optimizers.Optimizer)):
             waiting.extend(value.variables)
             waiting.append(getattr(value, "optimizer", None))
-    return list(found.values())
 
 
 def _copy(value: Any, copies: dict[int, Any]) -> Any:

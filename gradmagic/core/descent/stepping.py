@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from gradmagic.core.cell import Cell, Namespace
+from gradmagic.core.errors import UserError
+from gradmagic.core.i18n import _
 from gradmagic.core.recorder import CellTape
 from gradmagic.core.sources import unwrap
 from gradmagic.core.target import FoundTarget, find_target
@@ -38,7 +40,7 @@ class Body:
         self.names = names
         self.found: FoundTarget | None = None  # in the first step
         self._asked = target
-        self._target = None if target is None else compile(target.strip(), "<target>", "eval")
+        self._target = None if target is None else _compile_target(target)
 
     def run(self) -> Any:
         """Run it once, and give the target's tensor; raises what the cell raises."""
@@ -79,6 +81,17 @@ class Body:
             return inner
         bound = {self.found.name: (value, self.found.line or 1)}
         return find_target(self._asked, self.names, self.cell, bound=bound, last_value=value).tensor
+
+
+def _compile_target(target: str) -> Any:
+    try:
+        return compile(target.strip(), "<target>", "eval")
+    except (SyntaxError, ValueError) as error:
+        raise UserError(
+            _("the target '{name}' cannot be computed: {kind}: {error}").format(
+                name=target, kind=type(error).__name__, error=(str(error).splitlines() or [""])[0]
+            )
+        ) from None
 
 
 class EagerStepper:

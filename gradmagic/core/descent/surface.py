@@ -38,16 +38,28 @@ class _Plane:
     exact: bool
 
 
-def compute_surface(descent: Descent, rerun: Rerun, body: Body) -> Surface | None:
-    """The loss on a curve or a grid; None where it cannot be computed, or takes far too long."""
+def compute_surface(
+    descent: Descent, rerun: Rerun, body: Body, is_interrupted: Callable[[], bool]
+) -> Surface | None:
+    """The loss on a curve or a grid.
+
+    None where the body may leave more behind than its loss (it would at each point), where it
+    cannot be computed or takes far too long, and where it is interrupted.
+    """
+    if rerun.touched is None:
+        return None
     try:
         with rerun.open_losses(body) as compute, np.errstate(all="ignore"):
-            return _compute(descent, compute)
-    except Exception:  # the descent itself stands, and has raised nothing
+            return _compute(descent, compute, is_interrupted)
+    except (Exception, KeyboardInterrupt):  # the descent itself stands, and has raised nothing
         return None
 
 
-def _compute(descent: Descent, compute: Callable[[Sequence[Any]], float]) -> Surface | None:
+def _compute(
+    descent: Descent,
+    compute: Callable[[Sequence[Any]], float],
+    is_interrupted: Callable[[], bool],
+) -> Surface | None:
     moments = [one for one in descent.moments if one.values and _is_finite(one)]
     if not moments:
         return None
@@ -57,6 +69,8 @@ def _compute(descent: Descent, compute: Callable[[Sequence[Any]], float]) -> Sur
     plane = _choose_plane(descent, moments)
 
     def at(*place: float) -> float:
+        if is_interrupted():
+            raise KeyboardInterrupt
         pairs = zip(place, plane.directions, strict=True)
         point = plane.centre + sum(scale * direction for scale, direction in pairs)
         try:
