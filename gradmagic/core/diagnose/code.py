@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from gradmagic.core.diagnose.variables import (
     Variables,
     holds,
-    list_heads,
     tells_only_shape,
 )
 
@@ -176,6 +175,24 @@ def list_values(part: ast.AST) -> set[str]:
 def shorten_code(code: str) -> str:
     """Code as it fits into a sentence."""
     return code if len(code) <= LONGEST_CODE else code[: LONGEST_CODE - 1] + "\u2026"
+
+
+def list_heads(node: ast.stmt) -> list[ast.AST]:
+    """The parts of a statement that are its own: of a compound one, its head without its body."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [*node.decorator_list, *node.args.defaults]
+    if isinstance(node, ast.ClassDef):
+        return [*node.bases]
+    if not hasattr(node, "body"):
+        return [node]
+    blocks = {"body", "orelse", "finalbody", "handlers", "cases"}
+    return [
+        child
+        for name, value in ast.iter_fields(node)
+        if name not in blocks
+        for child in (value if isinstance(value, list) else [value])
+        if isinstance(child, ast.AST)
+    ]
 
 
 def _shares_lines(node: ast.stmt, parent: ast.AST) -> bool:

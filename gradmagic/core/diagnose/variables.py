@@ -171,7 +171,7 @@ class Variables:
             *((places, self.read(value)) for places, value in self.pair(node)),
             *(one for part in parts for n in ast.walk(part) for one in self._give(n, takes)),
             *self._give_by_call(parts, takes),
-            *self._give_around(node, takes),
+            *self._give_around(node, heads, takes),
         ]
         for places, origins in given:
             for one in places:
@@ -208,13 +208,15 @@ class Variables:
                 for function in self.functions.get(node.id, ()):
                     yield {self.name(one) for one in list_parameters(function)}, takes
 
-    def _give_around(self, node: ast.stmt, takes: set[Variable]) -> Iterator[_Given]:
+    def _give_around(
+        self, node: ast.stmt, heads: Sequence[ast.AST], takes: set[Variable]
+    ) -> Iterator[_Given]:
         """What a statement gives to the function or handler that it defines or belongs to."""
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield {Variable(node.name)}, takes
             for parameter, default in list_defaults(node):
                 yield {self.name(parameter)}, self.read(default)
-        elif any(isinstance(n, _RETURNING) for part in list_heads(node) for n in ast.walk(part)):
+        elif any(isinstance(n, _RETURNING) for part in heads for n in ast.walk(part)):
             around = [
                 (function.lineno, name)
                 for name, same in self.functions.items()
@@ -265,24 +267,6 @@ class Variables:
 
     def _is_module(self, variable: Variable) -> bool:
         return not variable.scope and variable.name in self.modules
-
-
-def list_heads(node: ast.stmt) -> list[ast.AST]:
-    """The parts of a statement that are its own: of a compound one, its head without its body."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return [*node.decorator_list, *node.args.defaults]
-    if isinstance(node, ast.ClassDef):
-        return [*node.bases]
-    if not hasattr(node, "body"):
-        return [node]
-    blocks = {"body", "orelse", "finalbody", "handlers", "cases"}
-    return [
-        child
-        for name, value in ast.iter_fields(node)
-        if name not in blocks
-        for child in (value if isinstance(value, list) else [value])
-        if isinstance(child, ast.AST)
-    ]
 
 
 def tells_only_shape(part: ast.AST) -> bool:

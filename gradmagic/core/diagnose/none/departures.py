@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from gradmagic.core.cell import find_root
-from gradmagic.core.diagnose.code import CellCode, Step, find_base
+from gradmagic.core.diagnose.code import CellCode, Step, find_base, list_heads
 from gradmagic.core.diagnose.none.leaving import (
     METHODS,
     TENSORFLOW,
@@ -21,7 +21,7 @@ from gradmagic.core.diagnose.none.leaving import (
     takes_value,
 )
 from gradmagic.core.diagnose.scoping import list_parameters
-from gradmagic.core.diagnose.variables import Variable, holds, list_heads
+from gradmagic.core.diagnose.variables import Variable, holds
 from gradmagic.core.graph.notation import find_data_slots
 from gradmagic.core.recorder import identify
 from gradmagic.core.sources import COMPOSITES, is_tensor, unwrap

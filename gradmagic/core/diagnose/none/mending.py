@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from gradmagic.core.cell import find_root
-from gradmagic.core.diagnose.code import find_base
+from gradmagic.core.diagnose.code import find_base, list_heads
 from gradmagic.core.diagnose.none.departures import find_inside
 from gradmagic.core.diagnose.none.leaving import calls_own, find_function, takes_value
-from gradmagic.core.diagnose.variables import Variable, list_heads
+from gradmagic.core.diagnose.variables import Variable
 from gradmagic.core.sources import is_tensor, unwrap
 
 if TYPE_CHECKING:
