@@ -39,6 +39,11 @@ class Step:
     tests: tuple[Step, ...] = ()
 
     @functools.cached_property
+    def reads(self) -> frozenset[str]:
+        """The names of what it reads, in whatever scope."""
+        return frozenset(variable.name for variable in self.takes)
+
+    @functools.cached_property
     def writes(self) -> frozenset[str]:
         """The names of what it can change, in whatever scope."""
         return frozenset(variable.name for variable in self.gives)
