@@ -13,6 +13,11 @@ MODEL = """
 model = keras.Sequential([keras.Input([2]), keras.layers.Dense(3), keras.layers.Dense(1)])
 x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
 """
+COMPILED = """
+model = keras.Sequential([keras.Input([2]), keras.layers.Dense(2, name="dense")], name="model")
+model.compile("sgd", "mse")
+x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+"""
 NORMALIZED = """
 model = keras.Sequential([keras.Input([2]), keras.layers.Dense(3), keras.layers.BatchNormalization()])
 x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
@@ -191,6 +196,34 @@ MISSING = [
         fixed=False,
     ),
     NearMiss("not-used", "loss = tf.reduce_sum(0.0 * w * b)", "w b", WB),
+    *(
+        Case("not-used", f"{cell}\nloss = tf.reduce_sum(b) * scale", "w b", WB, "w", fixed=False)
+        for cell in (
+            "def rmse(y, w):\n    return float(np.mean(y - w))\nscale = rmse(np.ones(3), np.zeros(3))",
+            "f = lambda w: np.sum(w)\nscale = f([1.0, 2.0])",
+            "scale = sum(float(w) for w in [1, 2])",
+            "class P:\n    def __init__(self, w):\n        self.w = np.asarray(w)\nscale = P(2.0).w",
+        )
+    ),
+    *(
+        Case("not-used", cell, "w b", WB, "w", fixed=False)
+        for cell in (
+            "res = {}\nres['n'] = float(tf.norm(w))\nres['l'] = tf.reduce_sum(b)\nloss = res['l']",
+            "res = {'n': float(tf.norm(w)), 'l': tf.reduce_sum(b)}\nloss = res['l']",
+            "logs = {'mean': np.mean(w)}\nlogs['loss'] = loss = tf.reduce_sum(b)",
+        )
+    ),
+    *(
+        Case("not-used", "loss = tf.reduce_sum(y * b)", "w b", (WB, made), "w", fixed=False)
+        for made in (
+            "def make(w):\n    return w * 2.0\ny = make(tf.constant([1.0, 2.0]))",
+            "def make(x, w):\n    return x * w\ny = make(tf.ones([2]), tf.ones([2]))",
+            "y = tf.stack(list(map(lambda w: w * 2.0, [1.0, 2.0])))",
+            "if w[0] > 0:\n    y = tf.ones([2])",
+            "y = tf.ones([2]) if w[0] > 0 else tf.zeros([2])",
+            "res = {}\nres['n'] = w * 2.0\nres['y'] = tf.ones([2])\ny = res['y']",
+        )
+    ),
     # --- computed-before-tape
     Case(
         "computed-before-tape",
@@ -232,6 +265,32 @@ MISSING = [
     NearMiss(
         "computed-before-tape", "y = w * 3.0\nloss = tf.reduce_sum(y)", "w", (W, "y = w * 2.0")
     ),
+    Case(
+        "computed-before-tape",
+        "loss = tf.reduce_sum(y)",
+        "w",
+        (W, "y = []\nfor i in range(2):\n    y.append(w * i)\ny = tf.stack(y)"),
+        says="y.append(w * i); y = tf.stack(y)",
+    ),
+    Case(
+        "computed-before-tape",
+        "loss = tf.reduce_sum(y)",
+        "w",
+        (W, "parts = {}", "parts['a'] = w\nparts['b'] = tf.ones([2])\ny = parts['a'] + parts['b']"),
+    ),
+    Case(  # what it began with is not known
+        "computed-before-tape",
+        "loss = tf.reduce_sum(y)",
+        "w",
+        (W, "for y in [tf.ones([2])]:\n    pass", "y += w"),
+        fixed=False,
+    ),
+    Case(
+        "computed-before-tape",
+        "loss = tf.reduce_sum(y)",
+        "w",
+        (W, "def make(a):\n    return a * w\ny = make(tf.ones([2]))"),
+    ),
     # --- left-tensorflow
     Case(
         "left-tensorflow", "y = np.sin(w)\nloss = tf.reduce_sum(y)", "w", W, line=2, op="np.sin(w)"
@@ -252,7 +311,7 @@ MISSING = [
         line=2,
         op="float(w)",
     ),
-    Case("left-tensorflow", "k = int(w)\nloss = tf.constant(2.0) * k", "w", S, line=2),
+    Case("left-tensorflow", "k = int(w)\nloss = tf.constant(2.0) * k", "w", S, line=2, fixed=False),
     Case("left-tensorflow", "loss = tf.reduce_mean(tf.constant(w.numpy()) ** 2)", "w", V, line=2),
     Case(
         "left-tensorflow",
@@ -363,6 +422,110 @@ MISSING = [
     NearMiss("left-tensorflow", "shown = w.numpy().round(2)\nloss = tf.reduce_sum(w * w)", "w", W),
     NearMiss("left-tensorflow", "n = float(len(w))\nloss = tf.reduce_sum(b) / n", "w b", WB),
     NearMiss("left-tensorflow", "loss = tf.reduce_sum(tf.constant(w) * 2.0)", "w", W),
+    *(  # a function's own names, given what comes from the source
+        Case("left-tensorflow", cell, "w b", WB, "w", 3, op)
+        for cell, op in (
+            (
+                "def rmse(y, w):\n    return float(np.mean(y - w))\nloss = b[0] * rmse(1.0, w)",
+                "np.mean(y - w)",
+            ),
+            (
+                "def fill(to, a):\n    to.append(np.sin(a))\nxs = []\nfill(xs, w)\nloss = b[0] * xs[0][0]",
+                "np.sin(a)",
+            ),
+            (
+                "def f(a, w=w):\n    return a * np.sin(w)\nloss = tf.reduce_sum(f(b))",
+                "np.sin(w)",
+            ),
+        )
+    ),
+    Case(
+        "left-tensorflow",
+        "def f(a, k):\n    s = np.mean(k)\n    return tf.constant(float(a[0])) * s\n"
+        "loss = f(w, np.ones(3)) * b[0]",
+        "w b",
+        WB,
+        subject="w",
+        line=4,
+        op="float(a[0])",
+    ),
+    Case(
+        "left-tensorflow",
+        "async def f(a):\n    h = np.sin(a)\n    return tf.reduce_sum(h)\nrun = f(w)\n"
+        "try:\n    run.send(None)\nexcept StopIteration as e:\n    loss = e.value",
+        "w",
+        W,
+        line=3,
+        op="np.sin(a)",
+        fixed=False,
+    ),
+    *(  # tf.constant passes tensors on: it is the call inside that gives numbers
+        Case(
+            "left-tensorflow",
+            f"loss = tf.constant({call}) * 2.0",
+            "w",
+            (S, made),
+            op=call,
+            fixed=False,
+        )
+        for made, call in (
+            ("def act(v):\n    return 1 / (1 + math.exp(-v))", "act(w)"),
+            (
+                "class Act:\n    def __call__(self, v):\n        return np.sin(v)\nact = Act()",
+                "act(w)",
+            ),
+            (
+                "class Act:\n    def run(self, v):\n        return np.sin(v)\nact = Act()",
+                "act.run(w)",
+            ),
+        )
+    ),
+    *(
+        Case("left-tensorflow", cell, "model", COMPILED, "model.dense.bias", 2, call, fixed=False)
+        for cell, call in (
+            (
+                "loss = tf.constant(model.evaluate(x, x, verbose=0))",
+                "model.evaluate(x, x, verbose=0)",
+            ),
+            ("loss = tf.constant(model.train_on_batch(x, x))", "model.train_on_batch(x, x)"),
+            (
+                "h = model.fit(x, x, verbose=0)\nloss = tf.constant(h.history['loss'][0])",
+                "model.fit(x, x, verbose=0)",
+            ),
+        )
+    ),
+    Case("left-tensorflow", "loss = tf.reduce_mean(model.predict(x=x, verbose=0))", "model", MODEL),
+    Case(
+        "left-tensorflow",
+        "loss = mse(model.predict(x, verbose=0), 1.0)",
+        "model",
+        (MODEL, "def mse(a, c):\n    return tf.reduce_mean((a - c) ** 2)"),
+    ),
+    Case(
+        "left-tensorflow",
+        "h = tf.sin(w)",
+        'w -t "tf.reduce_mean(np.sin(h))"',
+        W,
+        op="np.sin(h)",
+        says="in the target",
+        fixed=False,
+    ),
+    *(  # what TensorFlow could not do in its place
+        Case("left-tensorflow", f"{cell}\nloss = tf.reduce_sum(h) * 2.0", "w", W, fixed=False)
+        for cell in (
+            "h = np.array([1.0, 2.0]) @ w.numpy()",
+            "v = w.numpy()\nh = np.array([1.0, 2.0]) @ v",
+            "h = np.dot(np.ones(2), w)",
+            "h = 2 * w.numpy()\nh[0] = 5.0",
+            "h = np.floor(w)",
+            "h = np.sign(w)",
+            "h = np.where(w > 1.5, 1.0, 2.0)",
+            "h = tf.ones([int(w[0])])",
+            "h = tf.constant(eval(f'{list(w.numpy())}'))",
+            "h = tf.constant(float(str(w.numpy()[0])))",
+            "a = 1.0; h = np.sin(w)",
+        )
+    ),
     # --- integer-dtype
     Case(
         "integer-dtype",
@@ -520,6 +683,16 @@ MISSING = [
     ),
     NearMiss(
         "not-differentiable", "loss = tf.reduce_sum(w * tf.cast(w > 1.5, tf.float32))", "w", W
+    ),
+    Case(
+        "not-differentiable",
+        "loss = 0.0\nfor batch in tf.data.Dataset.from_tensor_slices(w).batch(2):\n"
+        "    loss += tf.reduce_sum(batch ** 2)",
+        "w",
+        W,
+        line=3,
+        op="TensorSliceDataset",
+        fixed=False,
     ),
     NearMiss("not-differentiable", "loss = tf.reduce_max(w)", "w", W),
     NearMiss("not-differentiable", "k = tf.argmax(w)\nloss = w[k] * 2.0", "w", W),
@@ -1016,5 +1189,75 @@ MISSING = [
         "if w > 0.0:\n    print('positive')\nloss = b * b",
         "w b",
         f"{S}\nb = tf.constant(2.0)",
+    ),
+    # --- nothing is known but that there is no way
+    Case(
+        "recording-stopped",
+        "loss = tf.constant(act(w)) * 2.0",
+        "w",
+        (S, "def act(v):\n    import numpy as module\n    return module.sin(v)"),
+        says="found no path",
+        fixed=False,
+    ),
+    # --- a fix would take away what else its line holds
+    Case(
+        "variable-replaced",
+        "a = 2.0; v = v + 1.0\nloss = v * a",
+        "v",
+        V.replace("w", "v"),
+        fixed=False,
+    ),
+    *(
+        Case(
+            kind,
+            f"{cell}\nloss = tf.reduce_sum(h) * a",
+            "w",
+            f"{W}\na = 2.0",
+            line=line,
+            fixed=False,
+        )
+        for kind, cell, line in (
+            ("stop-gradient", "a = 2.0; h = tf.stop_gradient(w)", 2),
+            ("stop-gradient", "if a > 2.0:\n    h = w\nelse: h = tf.stop_gradient(w)", 4),
+            ("stop-gradient", "try: h = tf.stop_gradient(w)\nfinally: a = 2.0", 2),
+            ("stop-gradient", "try: a = 2.0\nfinally: h = tf.stop_gradient(w)", 3),
+            ("not-differentiable", "a = 2.0; h = tf.round(w)", 2),
+            ("not-differentiable", "def f(a): return tf.round(a)\nh = f(w)", 2),
+            ("integer-dtype", "a = 2.0; n = tf.cast(w, tf.int32)\nh = tf.cast(n, tf.float32)", 2),
+            ("recording-stopped", "h = w * 2.0\na = 2.0; tape.reset()", 3),
+        )
+    ),
+    Case(
+        "stateful-assign",
+        "a = 2.0; v.assign(w)\nloss = v * a",
+        "w",
+        f"{S}\nv = tf.Variable(0.0)",
+        fixed=False,
+    ),
+    Case(
+        "not-watched",
+        "a = 2.0; v = tf.Variable(1.0, trainable=False)\nloss = v * a",
+        "v",
+        fixed=False,
+    ),
+    Case(
+        "integer-dtype",
+        "a = 2.0; v = tf.constant(1)\nloss = tf.cast(v, tf.float32) * a",
+        "v",
+        fixed=False,
+    ),
+    Case(
+        "not-watched",
+        "for v in [tf.Variable(2.0, trainable=False)]:\n    loss = v * v",
+        "v",
+        "v = tf.Variable(1.0)",
+        fixed=False,
+    ),
+    Case(
+        "stop-gradient",
+        "if w[0] > 0.0:\n    h = tf.stop_gradient(w)\nelse:\n    h = w\nloss = tf.reduce_sum(h)",
+        "w",
+        W,
+        line=3,
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradmagic.core.diagnose.losses.pitfalls import find_pitfalls
@@ -72,8 +73,18 @@ def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
 
     The cell has run: what cannot be explained for a fault of this package warns, and no more.
     """
-    found = [one for explain in _EXPLAINERS for one in _try(explain, evidence)]
+    found = [
+        _keep_if_pasted(evidence, one) for explain in _EXPLAINERS for one in _try(explain, evidence)
+    ]
     return tuple(sorted(found, key=lambda one: KINDS.index(one.kind)))
+
+
+def _keep_if_pasted(evidence: Evidence, one: Diagnosis) -> Diagnosis:
+    """Without its fix, where pasting that over its line would take other code away."""
+    in_place = one.fix and one.line is not None and not one.fix.startswith("%%")
+    if in_place and not evidence.code.stands_alone(one.line):
+        return replace(one, fix="")
+    return one
 
 
 def _try(explain: Callable[[Evidence], Iterable[Diagnosis]], evidence: Evidence) -> list[Diagnosis]:

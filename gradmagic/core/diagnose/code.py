@@ -8,26 +8,45 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gradmagic.core.diagnose.variables import (
+    Variables,
+    holds,
+    tells_only_shape,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from gradmagic.core.diagnose.scoping import Function
+    from gradmagic.core.diagnose.variables import Variable
 
 LONGEST_CODE = 60  # characters of code in a sentence
-_SHAPES = frozenset({"shape", "dtype", "ndim", "name", "size"})
-_ASKING = frozenset({"len", "isinstance", "type", "id", "hash", "print", "repr"})
-_SHAPE_CALLS = frozenset({"shape", "size", "rank", "zeros_like", "ones_like", "ref"})
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A statement, or the head of a compound one: the names it reads and those it can change.
+    """A statement, or the head of a compound one.
 
-    ``tests`` are the branches and loops that decide whether it runs.
+    ``takes`` are the variables that it reads, ``gives`` those that it can change, each with the
+    ones that its value can come from. ``tests`` are the branches and loops that decide whether it
+    runs.
     """
 
     node: ast.stmt
-    reads: frozenset[str]
-    writes: frozenset[str]
+    takes: frozenset[Variable]
+    gives: Mapping[Variable, AbstractSet[Variable]]
     tests: tuple[Step, ...] = ()
+
+    @functools.cached_property
+    def reads(self) -> frozenset[str]:
+        """The names of what it reads, in whatever scope."""
+        return frozenset(variable.name for variable in self.takes)
+
+    @functools.cached_property
+    def writes(self) -> frozenset[str]:
+        """The names of what it can change, in whatever scope."""
+        return frozenset(variable.name for variable in self.gives)
 
 
 class CellCode:
@@ -46,16 +65,14 @@ class CellCode:
         self.modules = frozenset(modules)
 
     @functools.cached_property
-    def functions(self) -> Mapping[str, ast.FunctionDef | ast.Lambda]:
+    def variables(self) -> Variables:
+        """What its names stand for."""
+        return Variables(self.tree, self.modules)
+
+    @functools.cached_property
+    def functions(self) -> Mapping[str, Function]:
         """The functions that the cell defines, methods and named lambdas included, by name."""
-        found: dict[str, ast.FunctionDef | ast.Lambda] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef):
-                found[node.name] = node
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-                targets = [target for target in node.targets if isinstance(target, ast.Name)]
-                found |= {target.id: node.value for target in targets}
-        return found
+        return {name: same[-1] for name, same in self.variables.functions.items()}
 
     @functools.cached_property
     def classes(self) -> Mapping[str, ast.ClassDef]:
@@ -69,7 +86,7 @@ class CellCode:
 
     def find_step(self, line: int | None) -> Step | None:
         """The innermost statement that holds a line."""
-        held = [s for s in self.steps if line is not None and _holds(s.node, line)]
+        held = [s for s in self.steps if line is not None and holds(s.node, line)]
         return held[-1] if held else None
 
     def list_steps(self, line: int) -> list[Step]:
@@ -77,7 +94,7 @@ class CellCode:
         return [
             step
             for step in self.steps
-            if any(_holds(head, line) for head in list_heads(step.node) if hasattr(head, "lineno"))
+            if any(holds(head, line) for head in list_heads(step.node) if hasattr(head, "lineno"))
         ]
 
     def find_nodes(self, line: int | None, kind: type[ast.expr]) -> list[ast.expr]:
@@ -104,14 +121,24 @@ class CellCode:
         step = self.find_step(line)
         return "" if step is None or hasattr(step.node, "body") else ast.unparse(step.node)
 
-    def trace_forward(self, names: set[str]) -> frozenset[str]:
-        """The names whose values may come from ``names``, these included."""
-        reached, before = set(names), -1
+    def stands_alone(self, line: int | None) -> bool:
+        """Whether the statement on a line has its lines for itself: other code can take its place.
+
+        A compound one is meant as a whole.
+        """
+        step = self.find_step(line)
+        if step is None or (hasattr(step.node, "body") and step.node.lineno != line):
+            return False
+        around = (node for node in ast.walk(self.tree) if hasattr(node, "body"))
+        return not any(_shares_lines(step.node, parent) for parent in around)
+
+    def trace_forward(self, variables: Iterable[Variable]) -> frozenset[Variable]:
+        """The variables whose values may come from some, these included."""
+        reached, before = set(variables), -1
         while len(reached) != before:
             before = len(reached)
             for step in self.steps:
-                if not reached.isdisjoint(step.reads):
-                    reached |= step.writes
+                reached |= {v for v, origins in step.gives.items() if origins & reached}
         return frozenset(reached)
 
     def _list_steps(self, body: list[ast.stmt], tests: tuple[Step, ...]) -> Iterator[Step]:
@@ -127,48 +154,11 @@ class CellCode:
                 yield from self._list_steps(branch.body, inside)
 
     def _make_step(self, node: ast.stmt, tests: tuple[Step, ...]) -> Step:
-        reads: set[str] = set()
-        writes: set[str] = set()
-        for part in list_heads(node):
-            reads |= list_values(part)
-            for inner in ast.walk(part):
-                if isinstance(inner, ast.Attribute) and inner.attr in self.functions:
-                    reads.add(inner.attr)  # a method
-                if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
-                    writes.add(inner.id)
-                elif isinstance(inner, ast.Call):
-                    writes |= self._list_changed(inner)
-                elif isinstance(inner, (ast.Subscript, ast.Attribute)) and isinstance(
-                    inner.ctx, ast.Store
-                ):
-                    writes |= {base} if (base := find_base(inner)) else set()
+        heads = list_heads(node)
+        takes = {variable for part in heads for variable in self.variables.read(part)}
         if isinstance(node, ast.AugAssign):
-            reads |= writes
-        if isinstance(node, ast.FunctionDef):
-            writes.add(node.name)
-        if isinstance(node, ast.Return):
-            around = (name for name, f in self.functions.items() if _holds(f, node.lineno))
-            writes |= set(around)
-        if isinstance(node, ast.Return) or "self" in writes:  # an object is named by its class
-            writes |= {name for name, c in self.classes.items() if _holds(c, node.lineno)}
-        return Step(node, frozenset(reads - self.modules), frozenset(writes - self.modules), tests)
-
-    def _list_changed(self, call: ast.Call) -> set[str]:
-        """Names that a call can change: what a method is called on; parameters of own functions."""
-        written: set[str] = set()
-        called = str(getattr(call.func, "attr", None) or getattr(call.func, "id", ""))
-        if called in self.classes:
-            called = "__init__"
-        elif isinstance(call.func, ast.Name) and called not in self.functions:
-            called = "__call__"
-        if called in self.functions:
-            arguments = self.functions[called].args
-            every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-            written = {one.arg for one in every if one.arg != "self"}
-        base = find_base(call.func)  # xs.append(t) changes xs
-        if base and isinstance(call.func, ast.Attribute) and (call.args or call.keywords):
-            written.add(base)
-        return written
+            takes |= self.variables.place(node.target)
+        return Step(node, frozenset(takes), self.variables.give(node, heads, takes), tests)
 
 
 def find_base(node: ast.expr) -> str | None:
@@ -180,11 +170,7 @@ def find_base(node: ast.expr) -> str | None:
 
 def list_values(part: ast.AST) -> set[str]:
     """The names whose values an expression reads, not only their shape or kind."""
-    if isinstance(part, ast.Attribute) and part.attr in _SHAPES:
-        return set()
-    if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in _ASKING:
-        return set()
-    if isinstance(part, ast.Call) and getattr(part.func, "attr", None) in _SHAPE_CALLS:
+    if tells_only_shape(part):
         return set()
     if isinstance(part, ast.Name):
         return {part.id} if isinstance(part.ctx, ast.Load) else set()
@@ -214,8 +200,22 @@ def list_heads(node: ast.stmt) -> list[ast.AST]:
     ]
 
 
-def _holds(node: ast.AST, line: int) -> bool:
-    return node.lineno <= line <= node.end_lineno  # type: ignore[attr-defined]
+def _shares_lines(node: ast.stmt, parent: ast.AST) -> bool:
+    """Whether a statement of a block shares a line with another one, or with the block's head."""
+    end = getattr(parent, "lineno", 0)  # of what comes before the block
+    for name, value in ast.iter_fields(parent):
+        parts = value if isinstance(value, list) else [value]
+        if any(one is node for one in parts):
+            headed = name != "body" and end  # by a line of its own: else, finally
+            first = parts[0] is node and node.lineno < end + (2 if headed else 1)
+            return first or any(_overlaps(one, node) for one in parts if one is not node)
+        nodes = (n for one in parts if isinstance(one, ast.AST) for n in ast.walk(one))
+        end = max(end, *(getattr(n, "end_lineno", None) or 0 for n in nodes), 0)
+    return False
+
+
+def _overlaps(one: ast.stmt, other: ast.stmt) -> bool:
+    return holds(one, other.lineno) or holds(other, one.lineno)
 
 
 class _Replacer(ast.NodeTransformer):

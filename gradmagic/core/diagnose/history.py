@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradmagic.core.diagnose.code import CellCode, Step
+from gradmagic.core.cell import find_bindings
+from gradmagic.core.diagnose.code import CellCode
+from gradmagic.core.diagnose.variables import ANY, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 MOST_CELLS = 200  # the last ones, that are read
 MOST_STEPS = 5  # statements that a fix repeats
 _VARIABLE = re.compile(r"\b(tf|keras|tensorflow)\.Variable\b|\bVariable\(")
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A statement of an earlier cell with all that it holds.
+
+    Attributes
+    ----------
+    gives
+        The variables that it can change, each with those that its value can come from. (What only
+        decides whether something runs gives no value.)
+    bound
+        The names that it can bind.
+    changed
+        Names whose objects it changes, as ``xs.append(t)`` does.
+    whole
+        Whether what it binds replaces what was there: not so of what a loop may bind.
+    """
+
+    node: ast.stmt
+    gives: Mapping[Variable, AbstractSet[Variable]]
+    bound: AbstractSet[str]
+    changed: AbstractSet[str]
+    whole: bool
+
+    def give(self, variables: AbstractSet[Variable]) -> set[Variable]:
+        """What it changes that can come from some variables."""
+        return {one for one, origins in self.gives.items() if not origins.isdisjoint(variables)}
 
 
 class History:
@@ -33,8 +66,8 @@ class History:
         self.modules = modules
 
     @functools.cached_property  # (most runs never ask)
-    def steps(self) -> list[Step]:
-        """Each statement as one step with all that it holds."""
+    def statements(self) -> list[Statement]:
+        """The statements, each with all that it holds."""
         found = []
         for text in self.cells:
             code = "\n".join("" if _is_magic(line) else line for line in text.splitlines())
@@ -42,25 +75,49 @@ class History:
                 tree = ast.parse(code)
             except SyntaxError:
                 continue
-            found += [_join(CellCode(ast.Module([node], []), self.modules)) for node in tree.body]
+            found += [_read(node, self.modules) for node in tree.body]
         return found
 
-    def trace(self, name: str, root: str) -> list[ast.stmt]:
+    def trace(self, name: str, root: str) -> list[Statement]:
         """The statements that computed ``name`` from ``root``, in order; empty where none did."""
-        wanted, back = {name}, []
-        for step in reversed(self.steps):
-            if step.writes & wanted:
-                back.append(step)
-                if root in step.writes:  # what came before was another tensor
-                    wanted -= step.writes
-                    continue
-                wanted = (wanted - step.writes) | step.reads
-        derived, found = {root}, []
-        for step in reversed(back):
-            if step.reads & derived and root not in step.writes:
-                derived |= step.writes
-                found.append(step.node)
-        return found if name in derived and name != root else []
+        if name == root:
+            return []
+        derived, found = {Variable(root)}, []
+        for one in self._list_leading(name, root):
+            given = one.give(derived)
+            if root in {variable.name for variable in given}:
+                continue
+            derived = {v for v in derived if v.name == root or not _replaces(one, v)} | given
+            found += [one] if given else []
+        return found if any(variable.name == name for variable in derived) else []
+
+    def complete(self, found: Sequence[Statement], name: str, root: str) -> list[Statement]:
+        """Statements with those that first made the objects which they change.
+
+        Empty where one of these is not known: then they cannot be run again.
+        """
+        leading = self._list_leading(name, root)
+        kept, before = list(found), -1
+        while len(kept) != before:
+            before = len(kept)
+            changed = {one for statement in kept for one in statement.changed} - {root}
+            kept = [s for s in leading if s in kept or changed & {v.name for v in s.gives}]
+        first = {one: next(s for s in kept if one in {v.name for v in s.gives}) for one in changed}
+        known = all(s.whole and one in s.bound - s.changed for one, s in first.items())
+        return kept if known else []
+
+    def _list_leading(self, name: str, root: str) -> list[Statement]:
+        """The statements that may have had a part in what ``name`` holds, in order."""
+        wanted, found = {Variable(name), Variable(name, key=ANY)}, []
+        for one in reversed(self.statements):
+            given = wanted & one.gives.keys()
+            if not given:
+                continue
+            found.append(one)
+            wanted = {v for v in wanted if not _replaces(one, v)}
+            if root not in one.bound:  # (else what came before was another tensor)
+                wanted |= {origin for v in given for origin in one.gives[v]}
+        return found[::-1]
 
     def find_replacing(self, name: str) -> ast.stmt | None:
         """The statement that bound a tensor to a name that had a tf.Variable, where it is the last.
@@ -69,10 +126,10 @@ class History:
         """
         if not any("Variable" in text and name in text for text in self.cells):
             return None
-        bindings = [step for step in self.steps if name in _list_bound(step.node)]
-        if not bindings or name not in bindings[-1].reads:
+        bindings = [one for one in self.statements if name in one.bound]
+        if not bindings or not _reads_itself(bindings[-1], name):
             return None
-        made = next((step for step in reversed(bindings) if name not in step.reads), None)
+        made = next((one for one in reversed(bindings) if not _reads_itself(one, name)), None)
         was_variable = made is not None and _VARIABLE.search(ast.unparse(made.node))
         is_variable = _VARIABLE.search(ast.unparse(bindings[-1].node))
         return bindings[-1].node if was_variable and not is_variable else None
@@ -82,13 +139,37 @@ def _is_magic(line: str) -> bool:
     return line.lstrip().startswith(("%", "!"))
 
 
-def _join(code: CellCode) -> Step:
-    """A statement as one step with all that it holds."""
-    reads = frozenset(name for step in code.steps for name in step.reads)
-    writes = frozenset(name for step in code.steps for name in step.writes)
-    return Step(code.tree.body[0], reads, writes)
+def _read(node: ast.stmt, modules: Collection[str]) -> Statement:
+    bound = find_bindings(ast.Module([node], [])).keys()
+    code = CellCode(ast.Module([_TestRemover().visit(copy.deepcopy(node))], []), modules)
+    takes = {one for step in code.steps for one in step.takes if not one.scope}
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):  # runs only later
+        return Statement(node, {Variable(node.name): takes}, bound, frozenset(), whole=True)
+    reached = {one: code.trace_forward({one}) for one in takes}
+    given = {one for step in code.steps for one in step.gives if not one.scope}
+    gives = {one: {origin for origin in takes if one in reached[origin]} for one in given}
+    simple = not hasattr(node, "body")
+    changed = {one.name for one in code.variables.changed if not one.scope}
+    return Statement(node, gives, bound, changed, whole=simple)
 
 
-def _list_bound(node: ast.stmt) -> set[str]:
-    names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
+class _TestRemover(ast.NodeTransformer):
+    """Takes away what only chooses: no value of it goes on."""
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        node.test = ast.copy_location(ast.Constant(value=True), node.test)
+        return self.generic_visit(node)
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        node.ifs = []
+        return self.generic_visit(node)
+
+
+def _replaces(statement: Statement, variable: Variable) -> bool:
+    """Whether a variable holds nothing any more of what it did before a statement."""
+    replaced = statement.bound - statement.changed if statement.whole else frozenset()
+    return not variable.scope and variable.name in replaced
+
+
+def _reads_itself(statement: Statement, name: str) -> bool:
+    return any(one.name == name for origins in statement.gives.values() for one in origins)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import textwrap
 import types
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from gradmagic.core.cell import find_root
-from gradmagic.core.diagnose.code import CellCode, Step, find_base, list_heads, list_values
+from gradmagic.core.diagnose.code import CellCode, Step, find_base, list_heads
+from gradmagic.core.diagnose.none.leaving import (
+    METHODS,
+    TENSORFLOW,
+    find_function,
+    find_package,
+    takes_value,
+)
+from gradmagic.core.diagnose.scoping import list_parameters
+from gradmagic.core.diagnose.variables import Variable, holds
 from gradmagic.core.graph.notation import find_data_slots
 from gradmagic.core.recorder import identify
 from gradmagic.core.sources import COMPOSITES, is_tensor, unwrap
@@ -24,24 +32,20 @@ if TYPE_CHECKING:
     from gradmagic.core.diagnose.evidence import Evidence, Subject
     from gradmagic.core.recorded import Departure
 
-_NUMBERS = frozenset({"float", "int", "complex", "round"})
-_METHODS = frozenset({"numpy", "tolist", "item", "predict", "predict_on_batch"})
-_COPIES = frozenset({"constant", "Variable", "numpy_function"})  # of TensorFlow, by value
 _INSIDE = frozenset({"constant_value", "__repr__", "__str__", "__format__"})
-_TENSORFLOW = frozenset({"tensorflow", "keras", "tf_keras"})
 
 
 @dataclass(frozen=True, eq=False)
 class Way:
     """A way out of TensorFlow that leads to the target: the call, and its step in the cell.
 
-    ``call`` is the expression; None where only the line is known. ``inside`` names the user's own
-    function in which it happens, where that is defined outside the cell. ``position`` is the op
-    that the value came back into; None where it became the target itself. ``broken``: even inside
-    TensorFlow no gradient would go this way.
+    ``line`` is None in what was named as the target. ``call`` is the expression; None where only
+    the line is known. ``inside`` names the user's own function in which it happens, where that is
+    defined outside the cell. ``position`` is the op that the value came back into; None where it
+    became the target itself. ``broken``: even inside TensorFlow no gradient would go this way.
     """
 
-    line: int
+    line: int | None
     step: Step
     call: ast.expr | None
     inside: str | None = None
@@ -55,7 +59,7 @@ def find_way_out(evidence: Evidence, subject: Subject) -> Way | None:
         return None  # whoever takes a Variable's value reads it by an op
     reached = evidence.follow(subject.numbers)
     code, root = evidence.code, find_root(subject.gradient.source)
-    derived = code.trace_forward({root})
+    derived = code.trace_forward({Variable(root)})
     ways = [
         _locate(evidence, d, derived, broken=evidence.is_discrete(d.number))
         for d in evidence.recorder.departures
@@ -68,12 +72,31 @@ def find_way_out(evidence: Evidence, subject: Subject) -> Way | None:
         if _is_taken(evidence, subject, way)
     ]
     for way in sorted(filter(None, ways), key=_place):
-        writes = _find_writes(way)
+        writes = _find_writes(evidence, way)
         if _leads(evidence, way.step, writes):
             entries = _list_entries(evidence, way.step, writes)
             for position, by_value in entries:
                 return replace(way, position=position, broken=way.broken or not by_value)
-    return None
+    return _find_in_target(evidence, subject, derived)
+
+
+def _find_in_target(
+    evidence: Evidence, subject: Subject, derived: frozenset[Variable]
+) -> Way | None:
+    """The call that took the source's value where the target was named as an expression."""
+    if evidence.target.reason != "named":
+        return None
+    step = CellCode(ast.parse(evidence.target.name), evidence.code.modules).steps[0]
+    ways = [w for w in _list_ways(evidence, step, derived) if _is_given(evidence, subject, w)]
+    entries = [
+        position
+        for position in evidence.leading
+        if evidence.ops[position].line is None
+        and any(_is_stranger(evidence, number) for number in evidence.ops[position].inputs)
+    ]
+    entered = entries or _is_stranger(evidence, evidence.target_number)
+    position = entries[0] if entries else None
+    return replace(ways[0], line=None, position=position) if ways and entered else None
 
 
 def find_choice(evidence: Evidence, subject: Subject) -> Way | None:
@@ -84,7 +107,7 @@ def find_choice(evidence: Evidence, subject: Subject) -> Way | None:
             continue
         for step in evidence.code.list_steps(departure.line):
             chosen, test = _find_chosen(evidence, step, truth=_chooses(evidence, departure))
-            if test is not None and any(_leads(evidence, one, one.writes) for one in chosen):
+            if test is not None and any(_leads(evidence, one, set(one.gives)) for one in chosen):
                 return Way(departure.line, step, test)
     return None
 
@@ -104,7 +127,7 @@ def _find_chosen(
 
 
 def _place(way: Way) -> tuple[int, bool, int]:
-    return way.line, way.call is None, way.call.col_offset if way.call is not None else 0
+    return way.line or 0, way.call is None, way.call.col_offset if way.call is not None else 0
 
 
 def _is_taken(evidence: Evidence, subject: Subject, way: Way) -> bool:
@@ -113,9 +136,17 @@ def _is_taken(evidence: Evidence, subject: Subject, way: Way) -> bool:
     What a function's own names held is not known any more: there the code alone tells.
     """
     assert isinstance(way.call, ast.Call)
-    if any(_holds(function, way.line) for function in evidence.code.functions.values()):
+    line, functions = way.line or 0, evidence.code.functions.values()
+    given = _list_taken(evidence.code, way.call)
+    if any(holds(function, line) for function in functions) or any(one.scope for one in given):
         return subject.name.isidentifier()
-    taken = _list_taken(way.call)
+    return _is_given(evidence, subject, way)
+
+
+def _is_given(evidence: Evidence, subject: Subject, way: Way) -> bool:
+    """Whether the cell's own names in a call hold something of the source."""
+    assert isinstance(way.call, ast.Call)
+    taken = {one.name for one in _list_taken(evidence.code, way.call)}
     part = any(
         isinstance(node, ast.Subscript) and find_base(node) in taken for node in ast.walk(way.call)
     )
@@ -129,29 +160,25 @@ def _is_taken(evidence: Evidence, subject: Subject, way: Way) -> bool:
     )
 
 
-def _holds(function: ast.AST, line: int) -> bool:
-    return function.lineno <= line <= function.end_lineno  # type: ignore[attr-defined]
-
-
-def _find_writes(way: Way) -> frozenset[str]:
-    """The names that the call's value may go to: in ``a, b = f(x), g(y)`` each has its own."""
-    node = way.step.node
-    if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)):
-        return way.step.writes
-    target = node.targets[0]
-    pairs = len(node.targets) == 1 and isinstance(target, ast.Tuple)
-    if not pairs or len(target.elts) != len(node.value.elts):  # type: ignore[attr-defined]
-        return way.step.writes
-    own = [
+def _find_writes(evidence: Evidence, way: Way) -> set[Variable]:
+    """The variables that the call's value may go to: in ``a, b = f(x), g(y)`` each has its own."""
+    variables, gives = evidence.code.variables, way.step.gives
+    if way.call is None:
+        return set(gives)
+    pairs = variables.pair(way.step.node)
+    own = {
         one
-        for one, value in zip(target.elts, node.value.elts, strict=True)  # type: ignore[attr-defined]
-        if way.call is None or any(inner is way.call for inner in ast.walk(value))
-    ]
-    return frozenset(base for one in own if (base := find_base(one)))
+        for places, value in pairs
+        if any(inner is way.call for inner in ast.walk(value))
+        for one in places
+    }
+    assigned = {one for places, _value in pairs for one in places}
+    taken = variables.read(way.call)
+    return own | {one for one in gives.keys() - assigned if not taken.isdisjoint(gives[one])}
 
 
 def _list_entries(
-    evidence: Evidence, step: Step, writes: frozenset[str]
+    evidence: Evidence, step: Step, writes: set[Variable]
 ) -> list[tuple[int | None, bool]]:
     """Where numbers that the step may have made came into TensorFlow on the way to the target.
 
@@ -159,7 +186,7 @@ def _list_entries(
     numbers to compute with: those first. Others only choose, as indices and masks do.
     """
     code = evidence.code
-    told = code.trace_forward(set(writes))
+    told = code.trace_forward(writes)
     found: dict[int | None, bool] = {}
     for position in evidence.leading:
         op = evidence.ops[position]
@@ -174,17 +201,19 @@ def _list_entries(
     return sorted(found.items(), key=lambda entry: not entry[1])
 
 
-def _reads(evidence: Evidence, where: Step, step: Step, told: frozenset[str]) -> bool:
+def _reads(evidence: Evidence, where: Step, step: Step, told: frozenset[Variable]) -> bool:
     """Whether a step reads what another made, by names not bound to something else meanwhile."""
-    for name in told & where.reads:
-        if name in evidence.code.functions:
+    for variable in told & where.takes:
+        name = variable.name
+        if variable.scope or name in evidence.code.functions:
             return True
         last = evidence.code.find_step(evidence.bound.get(name))
         if last is None or last.node.lineno >= where.node.lineno:
             return True
         if last is step or (name in step.writes and last.node.lineno < step.node.lineno):
             return True
-        if not told.isdisjoint(last.reads):
+        later = (s for s in evidence.code.steps if s.node.lineno >= last.node.lineno)
+        if any(not told.isdisjoint(s.gives.get(variable, ())) for s in later):
             return True
     return False
 
@@ -200,24 +229,22 @@ def _chooses(evidence: Evidence, departure: Departure) -> bool:
     return departure.method == "__bool__" or (seen is not None and seen.dtype.is_bool)
 
 
-def _leads(evidence: Evidence, step: Step, writes: frozenset[str]) -> bool:
+def _leads(evidence: Evidence, step: Step, writes: set[Variable]) -> bool:
     """Whether the target's statement reads what this step wrote, or is this step."""
     code, target = evidence.code, evidence.target
     end = code.find_step(target.line)
-    if end is step and writes == step.writes:
+    if end is step and isinstance(step.node, ast.Expr):
         return True
     if end is not None and step.node.lineno > end.node.lineno:
         return False
-    wanted = set(end.reads) if end is not None else set()
+    wanted = set(end.takes) if end is not None else set()
     if target.reason != "last-expression":
-        wanted |= {
-            node.id for node in ast.walk(ast.parse(target.name)) if isinstance(node, ast.Name)
-        }
-    return not code.trace_forward(set(writes)).isdisjoint(wanted)
+        wanted |= code.variables.read(ast.parse(target.name))
+    return not code.trace_forward(writes).isdisjoint(wanted)
 
 
 def _locate(
-    evidence: Evidence, departure: Departure, derived: frozenset[str], *, broken: bool
+    evidence: Evidence, departure: Departure, derived: frozenset[Variable], *, broken: bool
 ) -> Way | None:
     """The call in the cell's code that took the value."""
     step = evidence.code.find_step(departure.line)
@@ -229,68 +256,40 @@ def _locate(
     return replace(found, broken=broken)
 
 
-def _list_ways(evidence: Evidence, step: Step, derived: frozenset[str]) -> Iterator[Way]:
+def _list_ways(evidence: Evidence, step: Step, derived: frozenset[Variable]) -> Iterator[Way]:
     """The calls of a step that take the value of something derived from the source."""
-    for head in list_heads(step.node):
-        for node in ast.walk(head):
-            if not isinstance(node, ast.Call) or derived.isdisjoint(_list_taken(node)):
-                continue
-            if takes_value(node, evidence.namespace):
-                inner = (one for one in ast.walk(node) if isinstance(one, ast.Call))
-                again = (takes_value(one, evidence.namespace) for one in inner if one is not node)
-                if not any(again):  # what is taken out once is out
-                    yield Way(node.lineno, step, node)
-            elif inside := _find_inside(node, evidence):
-                yield Way(node.lineno, step, node, inside)
+    code = evidence.code
+    calls = [
+        node
+        for head in list_heads(step.node)
+        for node in ast.walk(head)
+        if isinstance(node, ast.Call) and not derived.isdisjoint(_list_taken(code, node))
+    ]
+    insides = {node: find_inside(node, evidence) for node in calls}
+    for node in calls:
+        if takes_value(node, evidence.namespace):
+            inner = (one for one in ast.walk(node) if one in insides and one is not node)
+            if not any(takes_value(one, evidence.namespace) for one in inner):
+                yield Way(node.lineno, step, node)  # (what is taken out once is out)
+        elif insides[node]:
+            yield Way(node.lineno, step, node, insides[node])
 
 
-def _list_taken(call: ast.Call) -> set[str]:
-    """The names whose values a call is given."""
+def _list_taken(code: CellCode, call: ast.Call) -> set[Variable]:
+    """The variables whose values a call is given."""
     parts: list[ast.AST] = [*call.args, *(keyword.value for keyword in call.keywords)]
-    if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
+    if isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
         parts.append(call.func.value)
-    return {name for part in parts for name in list_values(part)}
+    return {variable for part in parts for variable in code.variables.read(part)}
 
 
-def takes_value(call: ast.Call, namespace: Any) -> bool:
-    """Whether a call takes values out of TensorFlow: NumPy's, math's, float(), .numpy()."""
-    if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
-        return True
-    base = find_base(call.func)
-    value = namespace.get(base, getattr(builtins, base or "", None))
-    if isinstance(call.func, ast.Name) and base in _NUMBERS:
-        return value is getattr(builtins, base)
-    package = _find_package(value)
-    if package in _TENSORFLOW:
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else base
-        return name in _COPIES and _copies(call, namespace)
-    return package in ("numpy", "math", "scipy", "jax", "torch", "pandas")
-
-
-def _copies(call: ast.Call, namespace: Any) -> bool:
-    """Whether tf.constant or its like is given more than a tensor, which it would pass on."""
-    given = call.args[0] if call.args else None
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    if name != "constant" or not isinstance(given, ast.Name):
-        return True
-    return isinstance(unwrap(namespace.get(given.id)), tf.Variable)
-
-
-def _find_package(value: Any) -> str:
-    if isinstance(value, types.ModuleType):
-        return value.__name__.split(".")[0]
-    if type(value).__module__ == "numpy":  # np.sin, imported by its name
-        return "numpy"
-    return (getattr(value, "__module__", None) or "").split(".")[0] if callable(value) else ""
-
-
-def _find_inside(call: ast.Call, evidence: Evidence) -> str | None:
-    """The user's own function that the call runs, where its parameters leave TensorFlow in it."""
-    name = call.func.id if isinstance(call.func, ast.Name) else None
-    function = evidence.namespace.get(name or "")
-    if name is None or name in evidence.code.functions:  # those of the cell are steps themselves
+def find_inside(call: ast.Call, evidence: Evidence) -> str | None:
+    """The user's own function that a call runs, where what it returns left TensorFlow in it."""
+    name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
+    if name in evidence.code.functions:  # those of the cell are steps themselves
         return None
-    if not isinstance(function, types.FunctionType) or _find_package(function) in _TENSORFLOW:
+    function = find_function(call, evidence.namespace)
+    if not isinstance(function, types.FunctionType) or find_package(function) in TENSORFLOW:
         return None
     if function.__module__ not in ("__main__", "builtins", None):
         return None
@@ -299,17 +298,21 @@ def _find_inside(call: ast.Call, evidence: Evidence) -> str | None:
     except (OSError, TypeError, SyntaxError, IndentationError):
         return None
     own = CellCode(tree, evidence.code.modules)
-    derived = own.trace_forward(set(function.__code__.co_varnames[: function.__code__.co_argcount]))
+    defined, node = next(iter(own.functions.items()), (None, None))
+    if defined is None or node is None:
+        return None
+    derived = own.trace_forward(own.variables.name(one) for one in list_parameters(node))
     leaving = (
-        node
+        step
         for step in own.steps
         for head in list_heads(step.node)
         for node in ast.walk(head)
         if isinstance(node, ast.Call)
         and takes_value(node, function.__globals__)
-        and not derived.isdisjoint(_list_taken(node))
+        and not derived.isdisjoint(_list_taken(own, node))
     )
-    return name if next(leaving, None) is not None else None
+    returned = (Variable(defined) in own.trace_forward(step.gives) for step in leaving)
+    return ast.unparse(call.func) if any(returned) else None
 
 
 def _find_choosing(step: Step) -> ast.expr | None:

@@ -6,22 +6,27 @@ import ast
 from typing import TYPE_CHECKING
 
 from gradmagic.core.cell import find_root
-from gradmagic.core.diagnose.code import list_values, shorten_code
+from gradmagic.core.diagnose.code import shorten_code
 from gradmagic.core.diagnose.history import MOST_STEPS
 from gradmagic.core.diagnose.none import mending
 from gradmagic.core.diagnose.none.departures import find_choice, find_way_out
 from gradmagic.core.diagnose.none.unwatched import explain_untrainable
+from gradmagic.core.diagnose.variables import Variable
 from gradmagic.core.i18n import _
 from gradmagic.core.records import Diagnosis
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradmagic.core.diagnose.evidence import Evidence, Subject
+    from gradmagic.core.diagnose.history import Statement
 
 
 def explain_unreached(evidence: Evidence, subject: Subject) -> Diagnosis:
     """The one diagnosis of a source from which no recorded op leads to the target."""
     return (
         explain_untrainable(evidence, subject, reached=False)
+        or _explain_dataset(evidence, subject)
         or _explain_way_out(evidence, subject)
         or _explain_choice(evidence, subject)
         or _explain_earlier(evidence, subject)
@@ -37,10 +42,15 @@ def _explain_way_out(evidence: Evidence, subject: Subject) -> Diagnosis | None:
     name, target = subject.name, evidence.target.name
     call = None if way.call is None else shorten_code(ast.unparse(way.call))
     places = {"line": way.line, "call": call, "name": name, "target": target, "own": way.inside}
-    if way.inside is not None:
+    if way.inside is not None and way.line is not None:
         message = _(
             "Line {line} calls {own}, which computes with NumPy or Python numbers: what comes back "
             "is a plain number to the tape, so no gradient goes from {target} back to {name}."
+        )
+    elif way.line is None:
+        message = _(
+            "{call}, in the target, takes the value out of TensorFlow: what is computed from it is "
+            "a plain number to the tape, so no gradient goes from {target} back to {name}."
         )
     elif call is None:
         message = _(
@@ -52,9 +62,41 @@ def _explain_way_out(evidence: Evidence, subject: Subject) -> Diagnosis | None:
             "{call} on line {line} takes the value out of TensorFlow: what is computed from it is "
             "a plain number to the tape, so no gradient goes from {target} back to {name}."
         )
-    fix = "" if way.inside else mending.write_in_tensorflow(evidence, subject, way)
+    fix = (
+        ""
+        if way.inside or way.line is None
+        else mending.write_in_tensorflow(evidence, subject, way)
+    )
     message = message.format(**places)
     return Diagnosis("left-tensorflow", name, way.line, call, message, fix, way.position)
+
+
+def _explain_dataset(evidence: Evidence, subject: Subject) -> Diagnosis | None:
+    """What is put into a tf.data.Dataset comes out as new tensors."""
+    reached = evidence.follow(subject.numbers)
+    made = {
+        op.inputs[1] for op in evidence.ops if op.type == "MakeIterator" and op.inputs[0] in reached
+    }
+    for position in evidence.leading:
+        got = evidence.ops[position]
+        if got.type != "IteratorGetNext" or got.inputs[0] not in made:
+            continue
+        op = next(o for o in evidence.ops if "Dataset" in o.type and reached & {*o.inputs})
+        number = next(n for n in op.inputs if n in reached)
+        message = _(
+            "The gradient breaks off at {label} ({place}): TensorFlow gives none back to {what}, "
+            "so {name} gets None."
+        ).format(
+            label=op.type,
+            place=_("line {line}").format(line=op.line),
+            what=evidence.names.get(number)
+            or _("what is computed from {name}").format(name=subject.name),
+            name=subject.name,
+        )
+        return Diagnosis(
+            "not-differentiable", subject.name, op.line, op.type, message, "", position
+        )
+    return None
 
 
 def _explain_choice(evidence: Evidence, subject: Subject) -> Diagnosis | None:
@@ -84,19 +126,24 @@ def _explain_earlier(evidence: Evidence, subject: Subject) -> Diagnosis | None:
         if not steps:
             continue
         position = next(iter(evidence.consumers.get(number, ())), None)
-        code = "\n".join(ast.unparse(step) for step in steps)
         message = _(
             "{other}, from which {target} is computed, was made in an earlier cell ({code}), "
             "where no tape recorded how it depends on {name}."
         ).format(
             other=name,
             target=evidence.target.name,
-            code=shorten_code("; ".join(code.splitlines())),
+            code=shorten_code("; ".join(_write(steps).splitlines())),
             name=subject.name,
         )
-        fix = code if len(steps) <= MOST_STEPS and len(code) < 600 else ""
+        again = evidence.history.complete(steps, name, root)
+        fix = _write(again) if len(again) <= MOST_STEPS else ""
+        fix = fix if len(fix) < 600 else ""
         return Diagnosis("computed-before-tape", subject.name, None, name, message, fix, position)
     return None
+
+
+def _write(statements: Sequence[Statement]) -> str:
+    return "\n".join(ast.unparse(one.node) for one in statements)
 
 
 def _explain_thread(evidence: Evidence, subject: Subject) -> Diagnosis | None:
@@ -124,7 +171,9 @@ def _explain_unused(evidence: Evidence, subject: Subject) -> Diagnosis:
         return Diagnosis("layer-not-called", name, None, None, message)
     if _flows_by_code(evidence, subject):
         message = _("The tape found no path from {target} back to {name}.")
-    elif not used and certain:
+        message = message.format(name=name, target=target)
+        return Diagnosis("recording-stopped", name, None, None, message)
+    if not used and certain:
         message = _("No op of the cell used {name}, so no path leads from {target} back to it.")
     elif certain:
         line = next(
@@ -149,9 +198,9 @@ def _flows_by_code(evidence: Evidence, subject: Subject) -> bool:
     """
     code, target = evidence.code, evidence.target
     end = code.find_step(target.line)
-    wanted = set(end.reads) if end is not None else list_values(ast.parse(target.name))
+    wanted = end.takes if end is not None else code.variables.read(ast.parse(target.name))
     root = find_root(subject.gradient.source)
-    return not code.trace_forward({root}).isdisjoint(wanted)
+    return not code.trace_forward({Variable(root)}).isdisjoint(wanted)
 
 
 def _is_of_layer(subject: Subject) -> bool:
