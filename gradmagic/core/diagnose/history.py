@@ -68,15 +68,8 @@ class History:
     @functools.cached_property  # (most runs never ask)
     def statements(self) -> list[Statement]:
         """The statements, each with all that it holds."""
-        found = []
-        for text in self.cells:
-            code = "\n".join("" if _is_magic(line) else line for line in text.splitlines())
-            try:
-                tree = ast.parse(code)
-            except SyntaxError:
-                continue
-            found += [_read(node, self.modules) for node in tree.body]
-        return found
+        modules = frozenset(self.modules)
+        return [one for text in self.cells for one in _read_cell(text, modules)]
 
     def trace(self, name: str, root: str) -> list[Statement]:
         """The statements that computed ``name`` from ``root``, in order; empty where none did."""
@@ -137,6 +130,16 @@ class History:
 
 def _is_magic(line: str) -> bool:
     return line.lstrip().startswith(("%", "!"))
+
+
+@functools.lru_cache(2 * MOST_CELLS)  # (a long notebook takes a second; most of it stays)
+def _read_cell(text: str, modules: frozenset[str]) -> tuple[Statement, ...]:
+    code = "\n".join("" if _is_magic(line) else line for line in text.splitlines())
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return ()
+    return tuple([_read(node, modules) for node in tree.body])
 
 
 def _read(node: ast.stmt, modules: Collection[str]) -> Statement:
