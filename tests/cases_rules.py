@@ -126,6 +126,8 @@ CASES = [
     ("Pow", [np.array([-2.0, 0.0, 2.0]), np.array([2.0, 2.0, 3.0])], {}),
     *((op, [np.array([0.0, 1.5, 0.0]), positive(3)], {}) for op in ("Xlogy", "Xlog1py", "Xdivy")),
     ("SelectV2", [np.array([[True], [False]]), draw(2, 3), draw(3)], {}),
+    ("Select", [np.array([True, False]), draw(2, 3), draw(2, 3)], {}),
+    ("Select", [np.array([[True, False]]), draw(1, 2), draw(1, 2)], {}),
     ("ClipByValue", [np.array([-2.0, -1.0, 0.3, 1.0, 1.5]), np.array(-1.0), np.array(1.0)], {}),
     ("BiasAdd", [draw(2, 4, 3), draw(3)], {}),
     ("BiasAdd", [draw(2, 3, 4, 2), draw(3)], {"data_format": "NCHW"}),
@@ -159,6 +161,7 @@ CASES = [
             ("ij->ji", ((2, 3),)),
             ("ij->i", ((2, 3),)),
             ("i,j->", ((3,), (4,))),
+            ("ij,kj->i", ((2, 3), (4, 3))),
         )
     ),
     # along axes

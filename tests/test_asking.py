@@ -381,7 +381,7 @@ def test_the_factors_of_every_path_are_told_with_their_numbers():
     numbers = {head: line.rpartition("Here it is ")[2] for head, line in told.items()}
     sums = [numbers.pop(head) for head in list(numbers) if head.startswith("d loss/d ")]
     assert sums == ["1."]  # of both additions one is told: there is room for four
-    assert numbers == {"d h²/d h": "8.", "d h/d a": "4.", "d (3 · h)/d h": "3."}  # h is 4
+    assert numbers == {"d (h²)/d h": "8.", "d h/d a": "4.", "d (3 · h)/d h": "3."}  # h is 4
 
 
 def test_an_op_that_takes_a_source_twice_says_so():

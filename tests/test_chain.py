@@ -86,6 +86,18 @@ def test_long_expressions_get_letters():
     assert {name for name, _ in chain.where} >= {"u₁"}
 
 
+def test_a_power_is_no_name():
+    """d loss/d w0² would be a second derivative."""
+    chain = write_chain(run_text("loss = w0**2.0 * 3.0", "w0").graph, "w0")
+    assert chain.formula == "d loss/d w0 = d loss/d (w0²) · d (w0²)/d w0"
+
+
+def test_only_the_number_of_a_name_stands_below():
+    text = "h1 = w0 * 2.0\nh1 = h1 * 3.0\nloss = h1 * 5.0"
+    chain = write_chain(run_text(text, "w0").graph, "w0")
+    assert [name for name, _expression in chain.where] == ["h1₁", "h1₂"]
+
+
 def test_outputs_of_one_op():
     text = "a, b = tf.split(two, 2)\nloss = tf.reduce_sum(a * 2.0) + tf.reduce_sum(b * 3.0)"
     chain = write_chain(run_text(text, "two").graph, "two", (1,))

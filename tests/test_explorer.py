@@ -142,11 +142,11 @@ def test_steps_go_forward_and_then_back(document, lesson):
         "x @ w + b",
         "one_hot(y)",
         "H(one_hot(y), softmax(logits))",
-        "mean",
+        "mean(…)",
         nodes[str(document["target"])]["label"],
     ]
     back = [nodes[str(n)]["label"] for n in steps["backward"]]
-    assert back[1:] == ["mean", "H(one_hot(y), softmax(logits))", "x @ w + b", "x @ w", "b", "w"]
+    assert back[1:] == ["mean(…)", "H(one_hot(y), softmax(logits))", "x @ w + b", "x @ w", "b", "w"]
     said = {n: steps["said"][str(n)] for n in steps["forward"] + steps["backward"]}
     for place, number in enumerate(steps["forward"], 1):
         assert strip(said[number]["forward"]).startswith(f"step {place} ")

@@ -66,8 +66,8 @@ def test_a_crossentropy_is_five_ops_in_mathematical_notation(names: dict[str, An
         ("y", "one_hot(y)"),
         ("x @ w + b", crossentropy),
         ("one_hot(y)", crossentropy),
-        (crossentropy, "mean"),
-        ("mean", "loss"),
+        (crossentropy, "mean(…)"),
+        ("mean(…)", "loss"),
     }
     folded = sum(node.kind == "op" and node.fold is not None for node in graph.nodes)
     assert graph.ops == folded + 5
@@ -85,8 +85,8 @@ def test_gradients_flow_between_sources_and_target_only(names: dict[str, Any]) -
         ("x @ w", "x @ w + b"),
         ("b", "x @ w + b"),
         ("x @ w + b", crossentropy),
-        (crossentropy, "mean"),
-        ("mean", "loss"),
+        (crossentropy, "mean(…)"),
+        ("mean(…)", "loss"),
     }
 
 
@@ -104,7 +104,7 @@ def test_every_nodes_gradient_is_tensorflows(tf: Any, names: dict[str, Any]) -> 
     by_label = {node.label: node.outputs[0] for node in drawn.nodes}
     crossentropy = "H(one_hot(y), softmax(logits))"
     for label, wanted in zip(
-        ["w", "x @ w", "x @ w + b", crossentropy, "mean"], expected, strict=True
+        ["w", "x @ w", "x @ w + b", crossentropy, "mean(…)"], expected, strict=True
     ):
         np.testing.assert_array_equal(by_label[label].gradient, wanted)
     np.testing.assert_array_equal(by_label["x @ w + b"].value, logits)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gradmagic.core.graph.notation import Expression, find_data_slots, shorten, write_op
+from gradmagic.core.graph.notation import (
+    Expression,
+    find_data_slots,
+    shorten,
+    take_output,
+    write_op,
+)
 
 A, B, C = Expression("a"), Expression("b"), Expression("c")
 SUM = write_op("AddV2", [A, B])
@@ -29,7 +35,11 @@ PRODUCT = write_op("Mul", [A, B])
         (write_op("Square", [write_op("Square", [A])]), "(a\u00b2)\u00b2"),
         (write_op("SquaredDifference", [A, SUM]), "(a \u2212 (a + b))\u00b2"),
         (write_op("Sum", [SUM]), "sum(a + b)"),
-        (write_op("Mean", [None]), "mean"),
+        (write_op("Mean", [None]), "mean(\u2026)"),
+        (write_op("RandomUniform", []), "random_uniform"),
+        (write_op("Rsqrt", [A]), "1/\u221a(a)"),
+        (write_op("RealDiv", [B, write_op("Rsqrt", [A])]), "b / (1/\u221a(a))"),
+        (write_op("Square", [write_op("Rsqrt", [A])]), "(1/\u221a(a))\u00b2"),
         (write_op("Mul", [None, A]), "\u2026 \u00b7 a"),
         (write_op("FusedBatchNormV3", [A, None]), "batch_norm(a, \u2026)"),
         (write_op("BatchMatMulV2", [A, B]), "a @ b"),
@@ -43,6 +53,27 @@ PRODUCT = write_op("Mul", [A, B])
 )
 def test_expressions(written: Expression, text: str) -> None:
     assert written.text == text
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "attributes", "text"),
+    [
+        ("MatMul", [A, B], ("transpose_a", False, "transpose_b", True), "a @ b\u1d40"),
+        ("MatMul", [A, B], ("transpose_a", True, "transpose_b", True), "a\u1d40 @ b\u1d40"),
+        ("MatMul", [SUM, C], ("transpose_a", True), "(a + b)\u1d40 @ c"),
+        ("MatMul", [None, write_op("Exp", [A])], ("transpose_b", True), "\u2026 @ exp(a)\u1d40"),
+        ("BatchMatMulV2", [A, A], ("adj_x", True, "adj_y", False, "T", 1), "a\u1d40 @ a"),
+        ("BatchMatMulV2", [A, A], ("adj_x", True, "T", 8), "a\u1d34 @ a"),
+    ],
+)
+def test_a_matrix_product_shows_what_it_turns_over(op, operands, attributes, text) -> None:
+    assert write_op(op, operands, attributes).text == text
+
+
+def test_parts_of_one_tensor_are_told_apart() -> None:
+    split = write_op("Split", [A])
+    assert take_output("Split", split, 1).text == "split(a)[1]"
+    assert take_output("FusedBatchNormV3", split, 0) is split
 
 
 def test_axes_and_shapes_are_no_operands() -> None:

@@ -15,6 +15,7 @@ from gradmagic.core.rules import (
     OPS,
     find_rule,
     find_terms,
+    holds_for_complex,
     write_formula,
     write_numbers,
 )
@@ -248,9 +249,9 @@ def test_every_text_is_there_and_filled(op):
             ("equation", "ij,jk->ik") if op == "Einsum" else (),
             at,
             [f"{s}_{n}" for n, s in enumerate(SYMBOLS[: len(symbols)])],
-            "out",
+            ["out" if symbol == "z" else None for symbol in rule.outputs],
         )
-        if not slot.differentiable:
+        if not slot.formula:
             assert formula is None
             assert slot.find_terms is None
             continue
@@ -263,44 +264,44 @@ def test_every_text_is_there_and_filled(op):
 
 
 @pytest.mark.parametrize(
-    ("op", "attributes", "slot", "operands", "output", "summed", "expected"),
+    ("op", "attributes", "slot", "operands", "outputs", "summed", "expected"),
     [
-        ("MatMul", (), 0, ["x", "w"], None, False, "dL/dx = dL/dz @ wᵀ"),
-        ("MatMul", (), 1, ["x", "w"], "logits", False, "dL/dw = xᵀ @ dL/dlogits"),
+        ("MatMul", (), 0, ["x", "w"], [None], False, "dL/dx = dL/dz @ wᵀ"),
+        ("MatMul", (), 1, ["x", "w"], ["logits"], False, "dL/dw = xᵀ @ dL/dlogits"),
         (
             "MatMul",
             ("transpose_a", False, "transpose_b", True),
             1,
             ["q", "k"],
-            None,
+            [None],
             False,
             "dL/dk = (dL/dz)ᵀ @ q",
         ),
-        ("MatMul", (), 0, ["a + b", None], None, False, "dL/d(a + b) = dL/dz @ wᵀ"),
-        ("Mul", (), 0, ["x", "a + b"], None, False, "dL/dx = dL/dz · (a + b)"),
-        ("Mul", (), 0, ["x", "softmax(h)"], None, False, "dL/dx = dL/dz · softmax(h)"),
-        ("Mul", (), 0, ["x", "f(a) + f(b)"], None, False, "dL/dx = dL/dz · (f(a) + f(b))"),
-        ("AddV2", (), 1, ["x", "b"], None, True, "dL/db = Σ dL/dz"),
-        ("Sin", (), 0, ["a + b"], None, False, "dL/d(a + b) = dL/dz · cos(a + b)"),
-        ("SelectV2", (), 1, ["x > 0", "x", "y"], None, False, "dL/dx = dL/dz · [x > 0]"),
-        ("Square", (), 0, ["z"], None, False, "dL/dz = dL/dout · 2 · z"),
+        ("MatMul", (), 0, ["a + b", None], [None], False, "dL/d(a + b) = dL/dz @ wᵀ"),
+        ("Mul", (), 0, ["x", "a + b"], [None], False, "dL/dx = dL/dz · (a + b)"),
+        ("Mul", (), 0, ["x", "softmax(h)"], [None], False, "dL/dx = dL/dz · softmax(h)"),
+        ("Mul", (), 0, ["x", "f(a) + f(b)"], [None], False, "dL/dx = dL/dz · (f(a) + f(b))"),
+        ("AddV2", (), 1, ["x", "b"], [None], True, "dL/db = Σ dL/dz"),
+        ("Sin", (), 0, ["a + b"], [None], False, "dL/d(a + b) = dL/dz · cos(a + b)"),
+        ("SelectV2", (), 1, ["x > 0", "x", "y"], [None], False, "dL/dx = dL/dz · [x > 0]"),
+        ("Square", (), 0, ["z"], [None], False, "dL/dz = dL/dout · 2 · z"),
         (
             "LeakyRelu",
             ("alpha", 0.1),
             0,
             ["x"],
-            None,
+            [None],
             False,
             "dL/dx = dL/dz · (1 if x > 0 else 0.1)",
         ),
-        ("ConcatV2", ("N", 2), 1, ["a", "b", None], None, False, "dL/db = split(dL/dz)"),
-        ("ConcatV2", ("N", 2), 2, ["a", "b", None], None, False, None),
+        ("ConcatV2", ("N", 2), 1, ["a", "b", None], [None], False, "dL/db = split(dL/dz)"),
+        ("ConcatV2", ("N", 2), 2, ["a", "b", None], [None], False, None),
         (
             "Einsum",
             ("equation", b"abc,cde->abde"),
             1,
             ["x", "w"],
-            None,
+            [None],
             False,
             "dL/dw = einsum('abde,abc->cde', dL/dz, x)",
         ),
@@ -309,16 +310,131 @@ def test_every_text_is_there_and_filled(op):
             (),
             0,
             ["logits", "y"],
-            "loss",
+            ["loss"],
             False,
             "dL/dlogits = (softmax(logits) − y) · dL/dloss",
         ),
     ],
 )
 def test_formulas_carry_the_operands_names(
-    op, attributes, slot, operands, output, summed, expected
+    op, attributes, slot, operands, outputs, summed, expected
 ):
-    assert write_formula(op, attributes, slot, operands, output, summed=summed) == expected
+    assert write_formula(op, attributes, slot, operands, outputs, summed=summed) == expected
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "slot", "operands", "outputs", "expected"),
+    [
+        # a power and a sum of calls are no names
+        ("RealDiv", (), 1, ["s", "t²"], [None], "dL/d(t²) = −dL/dz · s / (t²)²"),
+        ("Square", (), 0, ["f(a) · g(b)"], [None], "dL/d(f(a) · g(b)) = dL/dz · 2 · (f(a) · g(b))"),
+        ("Square", (), 0, ["split(x)[1]"], [None], "dL/d(split(x)[1]) = dL/dz · 2 · split(x)[1]"),
+        ("Square", (), 0, ["h₁"], [None], "dL/dh₁ = dL/dz · 2 · h₁"),
+        # an attribute that is 0
+        ("LeakyRelu", ("alpha", 0.0), 0, ["x"], [None], "dL/dx = dL/dz · (1 if x > 0 else 0)"),
+        # outputs
+        ("Split", (), 1, [None, "x"], ["a", "b"], "dL/dx = concat(dL/da, dL/db)"),
+        ("Split", (), 1, [None, "x"], ["a", None], "dL/dx = concat(dL/dz)"),
+        ("Unpack", (), 0, ["x"], ["a", "b", "c"], "dL/dx = stack(dL/da, dL/db, dL/dc)"),
+        ("Unpack", (), 0, ["x"], ["r", "r"], "dL/dx = stack(dL/dz)"),
+        ("Unpack", (), 0, ["x"], [], "dL/dx = stack(dL/dz)"),
+        ("IdentityN", (), 1, ["a", "b"], ["p", "q"], "dL/db = dL/dq"),
+        (
+            "LogMatrixDeterminant",
+            (),
+            0,
+            ["m"],
+            ["sign", "logdet"],
+            "dL/dm = dL/dlogdet · inverse(m)ᵀ",
+        ),
+        ("Svd", (), 0, ["m"], ["d", "a", "b"], "dL/dm = a @ diag(dL/dd) @ bᵀ"),
+        ("Svd", (), 0, ["m"], ["d", "_", "_"], "dL/dm = U @ diag(dL/dd) @ Vᵀ"),
+        ("TopKV2", (), 0, ["x", "2"], ["v", "i"], "dL/dx = scatter_nd(i, dL/dv)"),
+        # a name that was bound again
+        ("Relu", (), 0, ["h"], ["h"], "dL/dh = dL/dz · [h > 0]"),
+        ("Mul", (), 0, ["h + 1", "2"], ["h"], "dL/d(h + 1) = dL/dz · 2"),
+        # from which end a running sum was run
+        ("Cumsum", (), 0, ["x", "0"], [None], "dL/dx = cumsum(dL/dz, backwards)"),
+        ("Cumsum", ("reverse", True), 0, ["x", "0"], [None], "dL/dx = cumsum(dL/dz, forwards)"),
+        (
+            "Cumprod",
+            ("exclusive", True, "reverse", True),
+            0,
+            ["x", "0"],
+            [None],
+            "dL/dx = cumsum(dL/dz · z, forwards, exclusive) / x",
+        ),
+        ("Select", (), 2, [None, "x", "y"], [None], "dL/dy = select(c, 0, dL/dz)"),
+        # what no einsum computes
+        *(
+            (
+                "Einsum",
+                ("equation", equation),
+                slot,
+                ["x", "w"][: equation.count(",") + 1],
+                [],
+                None,
+            )
+            for equation, slot in (
+                ("ii->", 0),
+                ("ii->i", 0),
+                ("ij->i", 0),
+                ("ij,kj->i", 1),
+                ("...ij,jk->...ik", 1),
+                ("...ij,...jk->...ik", 0),
+            )
+        ),
+        (
+            "Einsum",
+            ("equation", "...ij,jk->...ik"),
+            0,
+            ["x", "w"],
+            [],
+            "dL/dx = einsum('...ik,jk->...ij', dL/dz, w)",
+        ),
+    ],
+)
+def test_formulas_are_true(op, attributes, slot, operands, outputs, expected):
+    assert write_formula(op, attributes, slot, operands, outputs) == expected
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "outputs", "taken", "expected"),
+    [
+        ("MatMul", ["x", "w"], [None], "xwz", "dL/dw = xᵀ @ dL/dout"),
+        ("MatMul", [None, "a"], [None], "xaz", "dL/da = uᵀ @ dL/dout"),
+        ("MatMul", [None, None], [None], "wu", "dL/dv = xᵀ @ dL/dz"),
+        ("MatMul", ["w", None], [None], "", "dL/du = wᵀ @ dL/dz"),
+        ("MatMul", ["x", "w"], [None], ("z", "out", "output", "result"), "dL/dw = xᵀ @ dL/dz_1"),
+        ("AddN", [None, None], ["z"], "z", "dL/dx = dL/dz"),
+    ],
+)
+def test_letters_are_no_names_of_other_tensors(op, operands, outputs, taken, expected):
+    assert write_formula(op, (), 1, operands, outputs, taken=taken) == expected
+
+
+@pytest.mark.parametrize("condition", [True, [True, False], [[True, False, True], [False] * 3]])
+def test_a_selection_by_rows_or_entries_is_that_of_the_tape(condition):
+    condition, x, y, g = np.array(condition), draw(2, 3), draw(2, 3), draw(2, 3)
+    watched = tf.constant(x), tf.constant(y)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        z = tf.raw_ops.Select(condition=condition, x=watched[0], y=watched[1])
+    found = tape.gradient(z, watched, output_gradients=tf.constant(g))
+    for slot, gradient in enumerate(found, 1):
+        for index in np.ndindex(2, 3):
+            terms = find_terms("Select", (), [condition, x, y], [z.numpy()], [g], slot, index)
+            assert terms.total == gradient.numpy()[index]
+
+
+def test_complex_numbers_have_no_real_terms():
+    z = np.array([1.0 + 2.0j])
+    for op in ("Mul", "AddV2", "Sub"):
+        assert find_terms(op, (), [z, z], [z], [z], 0, (0,)) is None
+    assert not holds_for_complex("Mul")
+    assert holds_for_complex("AddV2")
+    assert holds_for_complex("Reshape")
+    assert not holds_for_complex("Cast")
 
 
 @pytest.mark.parametrize(

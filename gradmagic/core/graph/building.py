@@ -10,7 +10,13 @@ import tensorflow as tf
 
 from gradmagic.core.graph.expansion import expand
 from gradmagic.core.graph.flowing import follow_inside
-from gradmagic.core.graph.notation import Expression, find_data_slots, shorten, write_op
+from gradmagic.core.graph.notation import (
+    Expression,
+    find_data_slots,
+    shorten,
+    take_output,
+    write_op,
+)
 from gradmagic.core.i18n import _n
 from gradmagic.core.recorder import ASSIGNING, HELD_TENSOR_BYTES, identify, passes_gradient
 from gradmagic.core.records import Edge, Fold, Graph, Node, Output
@@ -264,7 +270,8 @@ class _Builder:
         outputs = tuple(self._make_output(number) for number in op.outputs)
         given = tuple(self._make_assigned(op, number) for number in assigned)
         slots = find_data_slots(op.type, len(op.inputs))
-        label = write_op(op.type, [self.written.get(op.inputs[slot]) for slot in slots])
+        operands = [self.written.get(op.inputs[slot]) for slot in slots]
+        label = write_op(op.type, operands, op.attributes)
         fold = self._find_fold(op, outputs, leads=leads, is_data=is_data)
         literal = _write_literal(self.expansion.seen[op.outputs[0]]) if op.type == "Const" else None
         if literal is not None:
@@ -300,7 +307,7 @@ class _Builder:
             elif fold == "same" and op.inputs:
                 self.written[number] = self.written.get(op.inputs[slots[0]])
             else:
-                self.written[number] = shorten(label)
+                self.written[number] = shorten(take_output(op.type, label, output))
 
     def _connect(self, own: int, op: Op) -> None:
         """Add the edges into an op's node."""

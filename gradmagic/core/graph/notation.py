@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from gradmagic.core.rules.attributes import read_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LONGEST = 28  # characters of an operand that is written out; longer ones become an ellipsis
 
@@ -25,6 +27,7 @@ _BINARY = {
     "FloorDiv": ("//", PRODUCT),
     "FloorMod": ("%", PRODUCT),
     "MatMul": ("@", PRODUCT),
+    "BatchMatMul": ("@", PRODUCT),
     "BatchMatMulV2": ("@", PRODUCT),
     "BatchMatMulV3": ("@", PRODUCT),
     "Greater": (">", COMPARISON),
@@ -34,6 +37,13 @@ _BINARY = {
     "Equal": ("=", COMPARISON),
     "NotEqual": ("\u2260", COMPARISON),
 }
+
+# The attributes of matrix products that turn an operand over.
+_TURNS = {
+    "MatMul": ("transpose_a", "transpose_b"),
+    **dict.fromkeys(("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), ("adj_x", "adj_y")),
+}
+_COMPLEX = (8, 18)  # TensorFlow's numbers for complex64 and complex128
 
 # Names that differ from the op's own in lower case.
 _FUNCTIONS = {
@@ -56,8 +66,9 @@ _FUNCTIONS = {
     "SelectV2": "where",
     "ArgMax": "argmax",
     "LogSoftmax": "log_softmax",
-    "Rsqrt": "1/\u221a",
 }
+
+PARTING = ("Split", "SplitV", "Unpack")  # whose outputs are parts of one tensor
 
 # The operands that are data; the others (axes, shapes, permutations) are how, not what.
 _DATA = {
@@ -120,8 +131,15 @@ class Expression:
     binding: int = ATOM
 
 
-def write_op(op_type: str, operands: Sequence[Expression | None]) -> Expression:
-    """The op applied to its data operands; None stands for one that has no short form."""
+def write_op(
+    op_type: str, operands: Sequence[Expression | None], attributes: tuple[Any, ...] = ()
+) -> Expression:
+    """The op applied to its data operands; None stands for one that has no short form.
+
+    ``attributes`` are names and values in turn: matrix products are told there to transpose.
+    """
+    if op_type in _TURNS and attributes:
+        operands = _turn(operands, _TURNS[op_type], read_attributes(attributes))
     if op_type in _BINARY and len(operands) == 2:
         sign, binding = _BINARY[op_type]
         left, right = (_enclose(one, binding) for one in operands)
@@ -139,6 +157,8 @@ def write_op(op_type: str, operands: Sequence[Expression | None]) -> Expression:
             return Expression(f"{_enclose(first, CALL)}{sign}", POWER)
         case "Pow", 2:
             return Expression(f"{_enclose(first, CALL)} ^ {_enclose(operands[1], CALL)}", POWER)
+        case "Rsqrt", 1:
+            return Expression(f"1/\u221a({_write(first)})", PRODUCT)
         case "SquaredDifference", 2:
             difference = write_op("Sub", operands)
             return Expression(f"({difference.text})\u00b2", POWER)
@@ -150,9 +170,30 @@ def write_op(op_type: str, operands: Sequence[Expression | None]) -> Expression:
             method = _name_function(op_type).removesuffix("_variable_op")
             return Expression(f"{_enclose(first, ATOM)}.{method}({_write(operands[1])})", CALL)
     name = _name_function(op_type)
-    if not operands or all(one is None for one in operands):
+    if not operands:
         return Expression(name, CALL)
+    if all(one is None for one in operands):
+        return Expression(f"{name}(\u2026)", CALL)
     return Expression(f"{name}({', '.join(map(_write, operands))})", CALL)
+
+
+def _turn(
+    operands: Sequence[Expression | None], turns: tuple[str, str], attributes: Mapping[str, Any]
+) -> list[Expression | None]:
+    """The operands of a matrix product as they were multiplied."""
+    adjoint = turns[0] == "adj_x" and attributes.get("T") in _COMPLEX
+    sign = "\u1d34" if adjoint else "\u1d40"
+    return [
+        Expression(f"{_enclose(one, CALL)}{sign}", POWER) if attributes.get(turn) else one
+        for one, turn in zip(operands, turns, strict=True)
+    ]
+
+
+def take_output(op_type: str, expression: Expression, output: int) -> Expression:
+    """One output of an op: ``split(x)[1]``."""
+    if op_type not in PARTING:
+        return expression
+    return Expression(f"{expression.text}[{output}]", CALL)
 
 
 def shorten(expression: Expression) -> Expression | None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from gradmagic.core.graph.notation import PARTING
 from gradmagic.core.i18n import _
 from gradmagic.core.replay.backward import add_up, differentiate_node, make_dense
 from gradmagic.core.replay.forward import Run
 from gradmagic.core.replay.ops import ReplayError
 from gradmagic.core.replay.paths import Paths, write_count
 from gradmagic.core.replay.wiring import Place, find_target
+from gradmagic.core.rules.writing import is_call, is_name, number_name
 from gradmagic.core.summary import format_index
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ MOST_PATHS = 8
 MOST_STEPS = 12  # on one path
 SMALL_JACOBIAN = 64  # entries of a local derivative that is given whole
 LONGEST = 16  # letters of an expression that stands in a formula as it is
-
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,16 +223,16 @@ class _Writer:
         for place, name in wanted.items():
             if not name:
                 unnamed += 1
-                names[place] = f"u{unnamed}".translate(_SUBSCRIPTS)
+                names[place] = number_name("u", unnamed)
             elif taken.count(name) > 1:  # h = relu(h)
                 before = sum(other == name for p, other in wanted.items() if p <= place)
-                names[place] = f"{name}{before}".translate(_SUBSCRIPTS)
+                names[place] = number_name(name, before)
             else:
                 names[place] = name
                 continue
             node = self.graph.nodes[place[0]]
             if node.kind == "op":
-                where.append((names[place], _write_place(node, place[1])))
+                where.append((names[place], write_place(node, place[1])))
         return names, tuple(where)
 
     def _want_name(self, place: Place) -> str:
@@ -246,9 +245,8 @@ class _Writer:
             return self.graph.nodes[self.target].label
         if made.name:
             return made.name
-        label = _write_place(node, place[1])
-        bare = re.sub(r"\([^()]*\)", "", label)
-        label = f"({label})" if " " in bare else label
+        label = write_place(node, place[1])
+        label = label if is_name(label) or is_call(label) else f"({label})"
         return label if len(label) <= LONGEST else ""
 
     def _follow(self, route: Sequence[Place], names: Mapping[Place, str]) -> Path:
@@ -291,6 +289,7 @@ def _is_complex(output: Output) -> bool:
     return output.dtype.startswith("complex")
 
 
-def _write_place(node: Node, output: int) -> str:
+def write_place(node: Node, output: int) -> str:
+    """How an output is computed; of several that have gradients, which one."""
     several = sum(made.gradient is not None for made in node.outputs) > 1
-    return f"{node.label}[{output}]" if several else node.label
+    return f"{node.label}[{output}]" if several or node.op in PARTING else node.label

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradmagic.core.rules import (
+    choices,
     flat,
     functions,
     gathering,
@@ -17,6 +19,7 @@ from gradmagic.core.rules import (
     probabilities,
     products,
     reductions,
+    running,
     second,
 )
 from gradmagic.core.rules.attributes import read_attributes
@@ -30,10 +33,10 @@ from gradmagic.core.rules.rule import (
     SlotRule,
     Terms,
 )
-from gradmagic.core.rules.writing import fill_formula, write_terms
+from gradmagic.core.rules.writing import fill_formula, find_words, write_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 __all__ = [
     "NOTATION",
@@ -52,8 +55,10 @@ _RULES = {
     for module in (
         functions,
         pairs,
+        choices,
         probabilities,
         reductions,
+        running,
         moves,
         gathering,
         networks,
@@ -64,7 +69,12 @@ _RULES = {
     for rule in module.RULES
 }
 
-OPS = (*_RULES, *products.BUILDERS)  # all ops that have a rule
+_BUILDERS = products.BUILDERS | running.BUILDERS
+
+OPS = (*_RULES, *_BUILDERS)  # all ops that have a rule
+
+_LINEAR = frozenset({"AddV2", "Add", "AddN", "BiasAdd", "Sub", "Neg", "Sum", "Mean", "Cumsum"})
+_MOVES = frozenset(rule.op for rule in (*moves.RULES, *gathering.RULES)) - {"Cast"}
 
 
 def find_rule(op: str, attributes: tuple[Any, ...] = ()) -> Rule | None:
@@ -78,9 +88,14 @@ def find_rule(op: str, attributes: tuple[Any, ...] = ()) -> Rule | None:
         Names and values in turn, as in :class:`gradmagic.core.records.Node`: formulas of matrix
         products and einsum depend on them.
     """
-    if op in products.BUILDERS:
-        return products.BUILDERS[op](read_attributes(attributes))
+    if op in _BUILDERS:
+        return _BUILDERS[op](read_attributes(attributes))
     return _RULES.get(op)
+
+
+def holds_for_complex(op: str) -> bool:
+    """Whether an op's rule has no factor of which TensorFlow would take the conjugate."""
+    return op in _LINEAR or op in _MOVES
 
 
 def write_formula(
@@ -88,8 +103,9 @@ def write_formula(
     attributes: tuple[Any, ...],
     slot: int,
     operands: Sequence[str | None],
-    output: str | None = None,
+    outputs: Sequence[str | None] = (),
     *,
+    taken: Collection[str] = (),
     summed: bool = False,
 ) -> str | None:
     """``"dL/dw = xᵀ @ dL/dz"`` with the operands' own names; :data:`NOTATION` explains it.
@@ -102,32 +118,78 @@ def write_formula(
         The input whose gradient it is.
     operands
         What each input is called; None for one that has no name or is too long to write.
-    output
-        What the (first) output is called, if it has a name.
+    outputs
+        What each output is called, likewise. One that is called as an operand or as another
+        output is another tensor, as in ``h = relu(h)``, and gets a letter.
+    taken
+        Names that stand for other tensors, so that no letter may be one of them.
     summed
         Whether the input was broadcast: its gradient is then a sum over its copies.
 
     Returns
     -------
     str or None
-        None where the op has no rule or no gradient flows.
+        None where the op has no rule, no gradient flows, or the rule cannot be written.
     """
     rule = find_rule(op, attributes)
     if rule is None:
         return None
     own = rule.find_slot(slot, len(operands))
-    if not own.differentiable:
+    if not own.formula:
         return None
-    read = read_attributes(attributes)
-    names = {name: f"{read.get(name) or number:.4g}" for name, number in DEFAULTS.items()}
-    for place in (*(at for at in range(len(operands)) if at != slot), slot):
-        symbol = rule.find_slot(place, len(operands)).symbol
-        names[symbol] = operands[place] or symbol
-    names["z"] = output or next(name for name in _OUTPUT_NAMES if name not in names.values())
-    return fill_formula(own.summed if summed and own.summed else own.formula, names)
+    template = own.summed if summed and own.summed else own.formula
+    met = {word for name in operands if name for word in (name, *find_words(name))}
+    given = [None if name in met or outputs.count(name) > 1 else name for name in outputs]
+    letters = _Letters({*taken, *met, *filter(None, given)})
+    names = _write_attributes(read_attributes(attributes))
+    others = (at for at in range(len(operands)) if at != slot)
+    places = {rule.find_slot(at, len(operands)).symbol: at for at in (*others, slot)}
+    for symbol, place in places.items():
+        names[symbol] = operands[place] or letters.choose(symbol, _OPERANDS)
+    for symbol, name in itertools.zip_longest(rule.outputs, given[: len(rule.outputs)]):
+        names[symbol] = name or letters.choose(symbol, _OUTPUTS)
+    if not rule.outputs:
+        names |= _write_outputs(given, slot, letters)
+    return fill_formula(template, names)
 
 
-_OUTPUT_NAMES = ("z", "out", "output", "result", "op_output")
+_OPERANDS = ("u", "v", "p", "q", "r", "a", "b", "c")
+_OUTPUTS = ("out", "output", "result")
+
+
+class _Letters:
+    """Letters for tensors without a name; ``taken`` are those that stand for something else."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken = taken
+
+    def choose(self, symbol: str, others: Iterable[str]) -> str:
+        """The symbol itself, or another letter where that is taken."""
+        numbered = (f"{symbol}_{number}" for number in itertools.count(1))
+        letters = itertools.chain([symbol], others, numbered)
+        chosen = next(letter for letter in letters if letter not in self._taken)
+        self._taken.add(chosen)
+        return chosen
+
+
+def _write_outputs(outputs: Sequence[str | None], slot: int, letters: _Letters) -> dict[str, str]:
+    """What formulas say of any number of outputs; one letter for all where not all have names."""
+    letter = letters.choose("z", _OUTPUTS)
+    named = [name for name in outputs if name]
+    whole = named if named and len(named) == len(outputs) else [letter]
+    own = outputs[slot] if slot < len(outputs) else None
+    return {
+        "own": own or letter,
+        "all": ", ".join(fill_formula("dL/d{z}", {"z": name}) for name in whole),
+    }
+
+
+def _write_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """The attributes that stand in formulas."""
+    read = {name: attributes.get(name) for name in DEFAULTS}
+    return {
+        name: f"{DEFAULTS[name] if value is None else value:.4g}" for name, value in read.items()
+    }
 
 
 def find_terms(
@@ -163,6 +225,8 @@ def find_terms(
     own = rule.find_slot(slot, len(inputs)) if rule else None
     if own is None or own.find_terms is None:
         return None
+    if any(np.iscomplexobj(one) for one in (*inputs, *outputs, *upstream) if one is not None):
+        return None  # it would take conjugates
     call = Call(op, read_attributes(attributes), inputs, outputs, upstream, slot)
     try:
         with np.errstate(all="ignore"):

@@ -39,6 +39,7 @@ RULES = (
             ),
         ),
         N_("z is its second output, the logarithm; the sign gets no gradient."),
+        outputs=("sign", "z"),
     ),
     Rule(
         "Cholesky",
@@ -89,10 +90,12 @@ RULES = (
             SlotRule(
                 "x",
                 N_("The gradients of Q and R are joined and solved back through R."),
-                "dL/d{x} = (dL/dQ + Q @ sym(R @ (dL/dR)ᵀ − (dL/dQ)ᵀ @ Q)) @ inverse(R)ᵀ",
+                "dL/d{x} = (dL/d{Q} + {Q} @ sym({R} @ (dL/d{R})ᵀ − (dL/d{Q})ᵀ @ {Q})) "
+                "@ inverse({R})ᵀ",
             ),
         ),
         N_("sym copies the lower triangle to the upper one."),
+        outputs=("Q", "R"),
     ),
     Rule(
         "Svd",
@@ -100,10 +103,11 @@ RULES = (
             SlotRule(
                 "x",
                 N_("Each singular value's gradient goes to the outer product of its two vectors."),
-                "dL/d{x} = U @ diag(dL/ds) @ Vᵀ",
+                "dL/d{x} = {U} @ diag(dL/d{s}) @ {V}ᵀ",
             ),
         ),
         N_("That is all where only the singular values are used; equal ones have no derivative."),
+        outputs=("s", "U", "V"),
     ),
     Rule(
         "SelfAdjointEigV2",
@@ -111,10 +115,11 @@ RULES = (
             SlotRule(
                 "x",
                 N_("Each eigenvalue's gradient goes to the outer product of its eigenvector."),
-                "dL/d{x} = V @ diag(dL/de) @ Vᵀ",
+                "dL/d{x} = {V} @ diag(dL/d{e}) @ {V}ᵀ",
             ),
         ),
         N_("That is all where only the eigenvalues are used; equal ones have no derivative."),
+        outputs=("e", "V"),
     ),
     Rule(
         "Cross",

@@ -22,6 +22,7 @@ def _move(
     *others: tuple[str, str],
     first: int = 0,
     filler: tuple[int, ...] = (),
+    outputs: tuple[str, ...] = ("z",),
 ) -> Rule:
     """An op with one input of data, in place ``first``, and others that only steer.
 
@@ -29,7 +30,7 @@ def _move(
     """
     slots = [take(symbol, said) for symbol, said in others]
     slots.insert(first, make_linear("x", words, f"dL/d{{x}} = {formula}", filler))
-    return Rule(op, tuple(slots))
+    return Rule(op, tuple(slots), outputs=outputs)
 
 
 def _take_same(call: Call, index: Index) -> Terms:
@@ -133,8 +134,9 @@ _JOINED = (
     ),
     Rule(
         "IdentityN",
-        (SlotRule("x", _UNCHANGED, "dL/d{x} = dL/d{z}", find_terms=_take_from_identities),),
+        (SlotRule("x", _UNCHANGED, "dL/d{x} = dL/d{own}", find_terms=_take_from_identities),),
         repeated=0,
+        outputs=(),
     ),
 )
 
@@ -143,9 +145,9 @@ _PARTS = N_("The gradients of the parts are put together again.")
 _CROPPED = N_("The gradient is cut to the input's place; what fell on the padding is dropped.")
 
 _CUT = (
-    _move("Split", "concat(dL/d{z})", _PARTS, ("axis", _AXES), first=1),
-    _move("SplitV", "concat(dL/d{z})", _PARTS, ("sizes", _SHAPE), ("axis", _AXES)),
-    _move("Unpack", "stack(dL/d{z})", _PARTS),
+    _move("Split", "concat({all})", _PARTS, ("axis", _AXES), first=1, outputs=()),
+    _move("SplitV", "concat({all})", _PARTS, ("sizes", _SHAPE), ("axis", _AXES), outputs=()),
+    _move("Unpack", "stack({all})", _PARTS, outputs=()),
     *(
         _move(
             op,

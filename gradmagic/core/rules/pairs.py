@@ -6,7 +6,7 @@ import numpy as np
 
 from gradmagic.core.i18n import N_
 from gradmagic.core.rules.elementwise import Columns, Slope, make_rule
-from gradmagic.core.rules.rule import Call, Index, Rule, SlotRule, Terms, take
+from gradmagic.core.rules.rule import Call, Index, Rule, SlotRule, Terms
 
 _COPIES = N_("An input that was broadcast gets the sum over its copies.")
 
@@ -37,9 +37,6 @@ def _one(_v: Columns) -> float:
 
 
 _TIMES_OTHER = N_("The upstream gradient times the other factor.")
-_GREATER = N_("The larger of the two gets the gradient; the other gets 0.")
-_SMALLER = N_("The smaller of the two gets the gradient; the other gets 0.")
-
 _SUMS = (
     *(
         make_rule(
@@ -73,7 +70,7 @@ _SUMS = (
             "y",
             "−{g} · 2 · ({x} − {y})",
             lambda v: -2 * (v.x - v.y),
-            N_("As for the other input, with the other sign."),
+            N_("Minus the upstream gradient times twice the difference."),
         ),
         note=_COPIES,
     ),
@@ -153,65 +150,6 @@ _PRODUCTS = (
             N_("The upstream gradient times the power itself times the logarithm of the base."),
         ),
         note=N_("Where the base is not above 0, TensorFlow gives the exponent the gradient 0."),
-    ),
-)
-
-_CHOICES = (
-    make_rule(
-        "Maximum",
-        Slope("x", "{g} · [{x} ≥ {y}]", lambda v: v.x >= v.y, _GREATER, "{g} · {s}"),
-        Slope("y", "{g} · [{y} > {x}]", lambda v: ~(v.x >= v.y), _GREATER, "{g} · {s}"),
-        note=N_("Where both are equal, TensorFlow gives all of it to the first."),
-    ),
-    make_rule(
-        "Minimum",
-        Slope("x", "{g} · [{x} ≤ {y}]", lambda v: v.x <= v.y, _SMALLER, "{g} · {s}"),
-        Slope("y", "{g} · [{y} < {x}]", lambda v: ~(v.x <= v.y), _SMALLER, "{g} · {s}"),
-        note=N_("Where both are equal, TensorFlow gives all of it to the first."),
-    ),
-    make_rule(
-        "SelectV2",
-        take("c", N_("It only chooses: a condition gets no gradient.")),
-        Slope(
-            "x",
-            "{g} · [{c}]",
-            lambda v: v.c != 0,
-            N_("Where the condition is true, the gradient goes here; elsewhere 0."),
-            "{g} · {s}",
-        ),
-        Slope(
-            "y",
-            "{g} · [not {c}]",
-            lambda v: v.c == 0,
-            N_("Where the condition is false, the gradient goes here; elsewhere 0."),
-            "{g} · {s}",
-        ),
-        note=N_("A NaN in the branch that is not chosen can still come back as 0 · NaN."),
-    ),
-    make_rule(
-        "ClipByValue",
-        Slope(
-            "x",
-            "{g} · [{low} ≤ {x} ≤ {high}]",
-            lambda v: ~((v.x < v.low) | (v.x > v.high)),
-            N_("Where the input is within the limits the gradient passes; where it was cut, 0."),
-            "{g} · {s}",
-        ),
-        Slope(
-            "low",
-            "{g} · [{x} < {low}]",
-            lambda v: v.x < v.low,
-            N_("The lower limit gets the gradient of the entries that were raised to it."),
-            "{g} · {s}",
-        ),
-        Slope(
-            "high",
-            "{g} · [{x} > {high}]",
-            lambda v: v.x > v.high,
-            N_("The upper limit gets the gradient of the entries that were cut down to it."),
-            "{g} · {s}",
-        ),
-        note=N_("At exactly a limit TensorFlow lets the gradient pass."),
     ),
 )
 
@@ -315,4 +253,4 @@ _ADDED = Rule(
     repeated=0,
 )
 
-RULES = (*_SUMS, *_PRODUCTS, *_CHOICES, *_LOGARITHMIC, _BIAS, _ADDED)
+RULES = (*_SUMS, *_PRODUCTS, *_LOGARITHMIC, _BIAS, _ADDED)

@@ -11,7 +11,7 @@ from gradmagic.core.rules.elementwise import find_copies
 from gradmagic.core.rules.rule import Call, Index, Rule, SlotRule, Terms, add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _LEFT = N_(
     "Each entry gets the gradients of all outputs that it fed, times the numbers it met there."
@@ -89,8 +89,23 @@ def _make_einsum(attributes: Mapping[str, Any]) -> Rule:
         swapped = f"{','.join([output, *others])}->{own}"
         symbol = _SYMBOLS[slot]
         formula = f"dL/d{{{symbol}}} = einsum('{swapped}', dL/d{{z}}{names})"
-        slots.append(SlotRule(symbol, _SWAPPED, formula, "", _find_einsum_terms(labels, output)))
+        find_terms = _find_einsum_terms(labels, output)
+        if _is_einsum(own, [output, *others]):
+            slots.append(SlotRule(symbol, _SWAPPED, formula, "", find_terms))
+        else:
+            slots.append(SlotRule(symbol, _LEFT, "", "", find_terms))
     return Rule("Einsum", tuple(slots))
+
+
+def _is_einsum(own: str, given: Sequence[str]) -> bool:
+    """Whether an operand's gradient is an einsum of the output's gradient and the others.
+
+    It is none for a label that stands twice in the operand, or there alone; and over an ellipsis
+    an operand may have been broadcast.
+    """
+    once = len(set(own) - {"."}) == len(own.replace(".", ""))
+    dots = sum("..." in label for label in given)
+    return once and set(own) <= set("".join(given)) and dots == ("..." in own)
 
 
 _SYMBOLS = "xywuvabcdefghijk"

@@ -143,76 +143,6 @@ _LENGTH = Rule(
 )
 
 
-def _list_later(call: Call, index: Index) -> tuple[int, list[Index]]:
-    """The axis, and the places of the running sum or product that the entry goes into."""
-    shape = call.take_raw(0).shape
-    axis = int(call.take_raw(1)) % len(shape)
-    at, exclusive = index[axis], bool(call.read("exclusive", default=False))
-    if call.read("reverse", default=False):
-        places = range(at + 1 - exclusive)
-    else:
-        places = range(at + exclusive, shape[axis])
-    return axis, [(*index[:axis], place, *index[axis + 1 :]) for place in places]
-
-
-def _find_cumsum(call: Call, index: Index) -> Terms:
-    _axis, places = _list_later(call, index)
-    return add_up(np.array([call.gradient[place] for place in places]))
-
-
-def _find_cumprod(call: Call, index: Index) -> Terms:
-    _axis, places = _list_later(call, index)
-    g = np.array([call.gradient[place] for place in places])
-    z = np.array([call.take_output()[place] for place in places])
-    x = np.full(g.shape, call.take_input(0)[index])
-    if not x.all():
-        return make_term("{g}", 0.0, g=0.0)
-    return Terms("{g} · {z} / {x}", {"g": g, "z": z, "x": x}, g * z / x)
-
-
-_RUNNING = (
-    Rule(
-        "Cumsum",
-        (
-            SlotRule(
-                "x",
-                N_("Each entry gets the sum of the gradients of all running sums that it is in."),
-                "dL/d{x} = cumsum(dL/d{z}, backwards)",
-                "",
-                _find_cumsum,
-            ),
-            _AXES,
-        ),
-    ),
-    Rule(
-        "Cumprod",
-        (
-            SlotRule(
-                "x",
-                N_(
-                    "The sum of gradient times output over all outputs it is in, divided by itself."
-                ),
-                "dL/d{x} = cumsum(dL/d{z} · {z}, backwards) / {x}",
-                "",
-                _find_cumprod,
-            ),
-            _AXES,
-        ),
-        N_("Where the entry is 0, TensorFlow gives 0, which is not always the true derivative."),
-    ),
-    Rule(
-        "CumulativeLogsumexp",
-        (
-            SlotRule(
-                "x",
-                N_("Each entry gets the gradients of all later outputs, times its share in each."),
-                "dL/d{x} = Σ dL/d{z} · exp({x} − {z})",
-            ),
-            _AXES,
-        ),
-    ),
-)
-
 _IDS = take("ids", N_("It only says which segment each entry belongs to: no gradient."))
 _COUNT = take("segments", N_("It only says how many segments there are: no gradient."))
 
@@ -301,14 +231,15 @@ _RANKED = (
             SlotRule(
                 "x",
                 N_("The k largest entries get their gradients; all others get 0."),
-                "dL/d{x} = scatter_nd(indices, dL/d{z})",
+                "dL/d{x} = scatter_nd({indices}, dL/d{z})",
                 "",
                 _find_ranked,
             ),
             take("k", N_("It only says how many: no gradient.")),
         ),
         N_("Its second output, the indices, has no gradient."),
+        outputs=("z", "indices"),
     ),
 )
 
-RULES = (*_REDUCED, _LENGTH, *_RUNNING, *_SEGMENTS, *_RANKED)
+RULES = (*_REDUCED, _LENGTH, *_SEGMENTS, *_RANKED)

@@ -124,7 +124,7 @@ class SlotRule:
         The rule in a sentence, in English; where no gradient flows, why not.
     formula
         ``"dL/d{x} = dL/d{z} · {y}"``, with a place for each operand's symbol and for the output,
-        ``z``. Empty where TensorFlow passes no gradient (None).
+        ``z``. Empty where TensorFlow passes no gradient (None), or none can be written.
     summed
         What stands in ``formula`` for an input that was broadcast; empty where none can be.
     find_terms
@@ -151,7 +151,7 @@ class SlotRule:
     @property
     def differentiable(self) -> bool:
         """Whether TensorFlow passes a gradient on through this input."""
-        return bool(self.formula)
+        return bool(self.formula or self.find_terms)
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,17 @@ class Rule:
         most.
     repeated
         The position in ``slots`` that stands for any number of inputs; None for none.
+    outputs
+        The places of the outputs in formulas; also what is written for one without a name. Empty
+        where there may be any number of outputs: ``{all}`` then is the place of all their
+        gradients, ``{own}`` of the output that the input became.
     """
 
     op: str
     slots: tuple[SlotRule, ...]
     remark: str = ""
     repeated: int | None = None
+    outputs: tuple[str, ...] = ("z",)
 
     @property
     def note(self) -> str:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 WRITTEN = 4  # terms of a sum that are written out
 MINUS = "\N{MINUS SIGN}"
 
-_NAME = re.compile(r"[^\W\d][\w.]*(\[[^\[\]]*\])*")
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+_WORD = r"[^\W\d²³ᵀᴴ](?:[^\W²³ᵀᴴ]|\.)*"  # t² is no name, and h₁ is one
+_INDEX = r"(?:\[[^\[\]]*\])*[₀-₉]*"
+_NAME = re.compile(_WORD + _INDEX)
 _NUMBER = re.compile(r"\d[\d.]*")
 _POWERS = ("²", "³", " ^")
 
@@ -82,18 +86,34 @@ def _encloses_number(text: str, before: str, after: str) -> bool:
 
 
 def _encloses_operand(text: str, before: str, after: str) -> bool:
-    if _NAME.fullmatch(text):
+    if is_name(text):
         return False
     if before.endswith("/d"):  # dL/d(x @ w)
         return True
     if before.endswith(("(", ", ", "|", "[")) and after.startswith((")", ",", "|", "]")):
         return False
-    return not (_NUMBER.fullmatch(text) or _is_call(text))
+    return not (_NUMBER.fullmatch(text) or is_call(text))
 
 
-def _is_call(text: str) -> bool:
-    """``f(x, g(y))``, and not ``f(x) + g(y)``."""
-    opened = re.match(r"[^\W\d][\w.]*\(", text)
+def is_name(text: str) -> bool:
+    """``h``, ``model.dense.kernel`` or ``h[0]``, and not ``h²``."""
+    return _NAME.fullmatch(text) is not None
+
+
+def find_words(text: str) -> list[str]:
+    """The names in a text: of tensors and of functions."""
+    return re.findall(_WORD, text)
+
+
+def number_name(name: str, number: int) -> str:
+    """``h₁``: which of the tensors of one name it is."""
+    return name + str(number).translate(SUBSCRIPTS)
+
+
+def is_call(text: str) -> bool:
+    """``f(x, g(y))``, ``f(x)[0]`` or ``f(x)₁``, and not ``f(x) + g(y)``."""
+    text = re.sub(_INDEX + "$", "", text)
+    opened = re.match(_WORD + r"\(", text)
     if not opened or not text.endswith(")"):
         return False
     depth = 0

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradmagic.core.i18n import _
-from gradmagic.core.rules import find_rule, find_terms, write_formula, write_numbers
+from gradmagic.core.replay.chain import write_place
+from gradmagic.core.rules import (
+    find_rule,
+    find_terms,
+    holds_for_complex,
+    write_formula,
+    write_numbers,
+)
+from gradmagic.core.rules.writing import is_call, is_name, number_name
 from gradmagic.core.summary import format_index
 from gradmagic.render.explorer.tensors import write_short
 from gradmagic.render.markup import Html, fill, join, tag
@@ -18,13 +26,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradmagic.core.records import Edge, Node
+    from gradmagic.core.replay.wiring import Place
     from gradmagic.render.explorer.reading import Reading
 
 LISTED = 6  # inputs whose rule is written out
 FORMULA = 160  # characters of a formula or of the numbers put into it
 OPERAND = 24  # characters of an operand in a formula
 ENTRIES = 2_000_000  # of all tensors of an op into whose rule numbers are put
-_CALL = re.compile(r"(\w+)\(.*\)")
 ROUNDING = 1e-2  # of the entry: float16 has three digits
 
 
@@ -40,6 +48,11 @@ def render_rule(reading: Reading, node: Node) -> Html | None:
         text = _("There is no formula for {op} here; the numbers are TensorFlow's.")
         return tag("p", fill(text, op=tag("code", node.op)), class_="gm-s")
     operands = Operands(reading, node)
+    if operands.is_complex and not holds_for_complex(node.op):
+        text = _(
+            "There is no formula for {op} of complex numbers here; the numbers are TensorFlow's."
+        )
+        return tag("p", fill(text, op=tag("code", node.op)), class_="gm-s")
     parts: list[Html] = []
     said: set[str] = set()
     for edge in edges[:LISTED]:
@@ -90,10 +103,10 @@ class Operands:
         nodes = reading.whole.nodes
         edges = reading.find_slots(node.id)
         drawn = {edge.slot: edge for edge in reading.inputs[node.id]}  # as the student sees them
-        self.names = [_name(reading.nodes[drawn[e.slot].producer], drawn[e.slot].output)
-                      if e.slot in drawn else _name(nodes[e.producer], e.output)
-                      for e in edges]  # fmt: skip
+        seen = [drawn.get(edge.slot, edge) for edge in edges]
+        self.names = _name_all(reading, [(edge.producer, edge.output) for edge in seen])
         self.made = [nodes[edge.producer].outputs[edge.output] for edge in edges]
+        self._taken = reading.names
 
     @property
     def count(self) -> int:
@@ -105,16 +118,24 @@ class Operands:
         """Whether an input has another shape than the output."""
         return any(one.shape != self.node.outputs[0].shape for one in self.made)
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether complex numbers come in or go out."""
+        return any("complex" in one.dtype for one in (*self.made, *self.node.outputs))
+
     def write_formula(self, slot: int) -> str | None:
         """``dL/dw = xᵀ @ dL/dlogits``."""
         node = self.node
-        name = node.outputs[0].name if node.outputs else None
+        if self.is_complex and not holds_for_complex(str(node.op)):
+            return None
+        outputs = [one.name for one in node.outputs]
         formula = write_formula(
             str(node.op),
             node.attributes,
             slot,
             self.names,
-            name if name and len(name) <= OPERAND else None,
+            [name if name and len(name) <= OPERAND else None for name in outputs],
+            taken=self._taken,
             summed=self.made[slot].shape != node.outputs[0].shape,
         )
         return formula if formula and len(formula) <= FORMULA else None
@@ -145,12 +166,39 @@ class Operands:
         return sum(math.prod(side or 0 for side in shape) for shape in shapes)
 
 
+def _name_all(reading: Reading, places: list[Place]) -> list[str | None]:
+    """What operands are called; different tensors of one name are numbered: ``h₁``."""
+    nodes = reading.whole.nodes
+    names = [_name(nodes[number], output) for number, output in places]
+    apart = {p: name for p, name in zip(places, names, strict=True)
+             if name and nodes[p[0]].fold != "constant"}  # fmt: skip
+    twice = {name for name, count in Counter(apart.values()).items() if count > 1}
+    if not twice:
+        return names
+    numbered = {name: _number(reading, name) for name in twice}
+    return [numbered[name][place] if name in twice and place in apart else name
+            for place, name in zip(places, names, strict=True)]  # fmt: skip
+
+
+def _number(reading: Reading, name: str) -> dict[Place, str]:
+    """All tensors of a name, numbered in the order in which they were made."""
+    alike = [
+        (node.id, output)
+        for node in reading.whole.nodes
+        if node.kind != "target" and node.fold != "constant"
+        for output in range(len(node.outputs))
+        if _name(node, output) == name
+    ]
+    alone = name if is_name(name) or is_call(name) else f"({name})"
+    return {place: number_name(alone, number) for number, place in enumerate(alike, 1)}
+
+
 def _name(node: Node, output: int) -> str | None:
     """What a tensor is called in a formula; None where that would be too long."""
     made = node.outputs[output] if output < len(node.outputs) else None
-    name = (made.name if made is not None else None) or node.source or node.label
-    if name and len(name) > OPERAND and (called := _CALL.fullmatch(name)):
-        return f"{called[1]}(…)"
+    name = (made.name if made is not None else None) or node.source or write_place(node, output)
+    if name and len(name) > OPERAND and is_call(name):
+        return f"{name.partition('(')[0]}(…)"
     return name if name and len(name) <= OPERAND else None
 
 

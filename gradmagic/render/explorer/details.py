@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _, _n
+from gradmagic.core.rules.writing import is_call, is_name
 from gradmagic.render.diagnoses import describe_diagnosis
 from gradmagic.render.explorer.colours import format_seconds
 from gradmagic.render.explorer.deriving import render_rule
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 LABEL = 200  # columns of a label
 LISTED = 12  # entries of a list
 OUTPUTS = 3  # of a node, shown in full
-
-_WHOLE = re.compile(r"[\w.\[\], ]+|[\w.]+\([^()]*\)")  # what needs no brackets behind a d
 
 
 def render_node(reading: Reading, number: int) -> Html:
@@ -125,7 +123,7 @@ def _render_output(reading: Reading, node: Node, place: int) -> Html:
     value, gradient = (reading.read(node.id, part, place) for part in ("value", "gradient"))
     parts = [render_part(value, caption, _("value of {name}").format(name=name), gradient=False)]
     if gradient is not None:
-        below = name if _WHOLE.fullmatch(name) else f"({name})"
+        below = name if is_name(name) or is_call(name) else f"({name})"
         derivative = f"d {shorten(name_target(reading.run.target), 32)} / d {below}"
         caption = _("gradient, {derivative}").format(derivative=derivative)
         words = _("gradient of {name}").format(name=name)

@@ -126,6 +126,13 @@ class Reading:
         """The node of each source that is drawn, by the source's name."""
         return {n.source: n.id for n in self.graph.nodes if n.source is not None}
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """What the student calls tensors."""
+        named = {made.name for node in self.whole.nodes for made in node.outputs}
+        given = {n.source or n.label for n in self.whole.nodes if n.kind in ("source", "input")}
+        return frozenset(name for name in named | given if name)
+
     def list_back(self, node: int, output: int) -> list[Edge]:
         """The edges along which gradients come back to an output."""
         return self._back.get((node, output), [])
