@@ -423,3 +423,38 @@ def test_old_graphs_let_their_tensors_go(lesson, monkeypatch):
     last = Guide.start(run)
     assert "error" in guides[2].answer({"kind": "detail", "node": key})
     assert "error" not in last.answer({"kind": "detail", "node": key})
+
+
+LOOKUPS = {  # the cell, the entry at which paths meet, and what they bring
+    "loss = tf.reduce_sum(tf.gather(t, [5]) * 3.0) + 0.1 * tf.nn.l2_loss(t)": ("5, 1", [3, 1.2]),
+    "loss = tf.reduce_sum(tf.gather(t, [1, 0, 1]) * 4.0) + tf.reduce_sum(t[:2])": (
+        "1, 0",
+        [8, 1],
+    ),
+    "a = tf.gather(t, [4, 2])\nb = tf.gather(t, [0, 4])\nloss = tf.reduce_sum(a * [[9.0], [1.0]]) + tf.reduce_sum(b)": (
+        "4, 0",
+        [9, 1],
+    ),
+}
+
+
+@pytest.mark.parametrize("cell", LOOKUPS)
+def test_paths_meet_at_rows_that_were_looked_up(tf, cell):
+    t = tf.reshape(tf.range(1.0, 13.0), [6, 2])
+    run = gradmagic.gradtape(cell, "t", names={"tf": tf, "t": t})
+    document = write_document(read_run(run))
+    said = strip(document["details"][str(document["sources"]["t"])])
+    index, terms = LOOKUPS[cell]
+    found = re.search(rf"2 paths meet at t : at t\[{index}\] (.*?) = ([\d.]+)", said)
+    assert found, said
+    assert sorted(map(float, found[1].split(" + ")), reverse=True) == pytest.approx(terms, rel=1e-3)
+    assert float(found[2]) == pytest.approx(sum(terms), rel=1e-3)
+
+
+def test_the_entry_that_is_offered_is_one_of_the_tensor(tf):
+    t = tf.ones([2, 2])
+    cell = "loss = tf.reduce_sum(tf.gather(t, [0, 0, 0, 1]) * [[1.0], [1.0], [1.0], [5.0]])"
+    run = gradmagic.gradtape(cell, "t", names={"tf": tf, "t": t})
+    document = write_document(read_run(run))
+    shown = document["details"][str(document["sources"]["t"])]
+    assert 'data-index="1,0"' in re.search(r"<button[^>]*data-check[^>]*>", shown)[0]
