@@ -458,3 +458,23 @@ def test_the_entry_that_is_offered_is_one_of_the_tensor(tf):
     document = write_document(read_run(run))
     shown = document["details"][str(document["sources"]["t"])]
     assert 'data-index="1,0"' in re.search(r"<button[^>]*data-check[^>]*>", shown)[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "op"),
+    [
+        ("loss = tf.reduce_sum(tf.linalg.eigvalsh(m))", "SelfAdjointEigV2"),
+        ("loss = tf.reduce_sum(tf.linalg.svd(m, compute_uv=False))", "Svd"),
+    ],
+)
+def test_outputs_that_the_op_did_not_compute_are_not_shown(tf, cell, op):
+    run = gradmagic.gradtape(
+        cell, "m", names={"tf": tf, "m": tf.constant([[2.0, 1.0], [1.0, 3.0]])}
+    )
+    document = write_document(read_run(run))
+    (key,) = (key for key, node in document["nodes"].items() if node.get("op") == op)
+    assert "value, [2] float32" in strip(document["details"][key])
+    assert "output 1" not in strip(document["details"][key])
+    first, *others = run.graph.to_networkx().nodes[int(key)]["outputs"]
+    assert first["value"].shape == (2,)
+    assert all(other["value"] is None for other in others)
