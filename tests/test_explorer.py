@@ -314,6 +314,56 @@ def test_what_the_kernel_cannot_do_is_one_sentence(lesson):
         assert strip(answer["html"])
 
 
+PARTS = {
+    "details.render_rule": "Local derivative",
+    "details.render_passed": "Passes on",
+    "details.render_joins": "paths meet",
+    "details.render_trying": "Measure the slope",
+    "document.render_chain": "d loss/d w =",
+}
+
+
+@pytest.mark.parametrize("failing", PARTS)
+def test_a_part_that_fails_leaves_the_others(joined, monkeypatch, failing):
+    run, _names = joined
+    reading = read_run(run)
+    whole = write_document(reading)
+
+    def fail(*_arguments):
+        raise IndexError("index 7 is out of bounds")
+
+    monkeypatch.setattr(f"gradmagic.render.explorer.{failing}", fail)
+    document = write_document(read_run(run))
+    assert document["details"].keys() == whole["details"].keys()
+    assert document["steps"]["said"].keys() == whole["steps"]["said"].keys()
+    told = [*document["details"].values(), *document["chains"].values()]
+    assert any("This could not be worked out." in html for html in told)
+    assert not any("out of bounds" in html or "IndexError" in html for html in told)
+    source = strip(document["details"][str(document["sources"]["w"])] + document["chains"]["w"])
+    h = strip(document["details"][find_node(document, "tanh(x \u00b7 w)")])
+    for part, words in PARTS.items():
+        assert part == failing or words in source + h, part
+
+
+def test_what_fails_when_it_is_asked_for_leaves_the_others(joined, monkeypatch):
+    run, _names = joined
+    guide = Guide.start(run)
+    guide._chained = frozenset()  # as where there was no time for it ahead
+
+    def fail(*_arguments):
+        raise IndexError("index 7 is out of bounds")
+
+    monkeypatch.setattr("gradmagic.widgets.exploring.render_chain", fail)
+    key = str(json.loads(guide.document)["sources"]["w"])
+    answer = ask(guide, kind="detail", node=key)
+    assert "error" not in answer
+    assert "Measure the slope" in strip(answer["html"])
+    assert strip(answer["html"]).endswith("This could not be worked out.")
+    monkeypatch.setattr("gradmagic.widgets.exploring.check_entry", fail)
+    answer = ask(guide, kind="check", source="w", index="0")
+    assert answer["error"] == answer["html"] == "This could not be worked out."
+
+
 def test_a_run_without_a_graph_cannot_be_explored():
     assert Guide.start(make_run()) is None
 

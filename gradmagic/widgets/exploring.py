@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
 from gradmagic.core.replay.nudge import check_entry, imagine_entry
+from gradmagic.render.explorer.attempts import attempt, say_failure
 from gradmagic.render.explorer.chains import render_chain
 from gradmagic.render.explorer.document import (
     write_changes,
@@ -76,12 +77,7 @@ class Guide:
         try:
             return {**about, **self._find(question)}
         except Exception as error:  # the page waits for an answer
-            text = str(error)
-            if not isinstance(error, UserError):
-                text = _("This did not work: {error}").format(
-                    error=f"{type(error).__name__}: {text}"
-                )
-            said = text.split("\n")[0][:300]
+            said = say_failure(error)[:300]
             return {**about, "error": said, "html": escape(said)}
 
     def _find(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +102,9 @@ class Guide:
     def _tell(self, key: str) -> str:
         """Details, and the chain rule of a source for which there was no time ahead."""
         chains = [name for name, node in self.shown.sources.items() if str(node) == key]
-        late = [render_chain(self.shown, name) for name in chains if name not in self._chained]
+        late = [
+            attempt(render_chain, self.shown, name) for name in chains if name not in self._chained
+        ]
         return join(write_detail(self.shown, key), *late)
 
     def _imagine(self, source: str, index: tuple[int, ...], value: float) -> dict[str, Any]:

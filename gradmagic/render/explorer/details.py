@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gradmagic.core.graph.networks import is_computed
 from gradmagic.core.i18n import _, _n
 from gradmagic.render.diagnoses import describe_diagnosis
+from gradmagic.render.explorer.attempts import attempt
 from gradmagic.render.explorer.colours import format_seconds
 from gradmagic.render.explorer.deriving import render_rule
 from gradmagic.render.explorer.passing import render_joins, render_passed
@@ -39,10 +40,10 @@ def render_node(reading: Reading, number: int) -> Html:
         _render_head(node),
         *(tag("p", sentence, class_="gm-say") for sentence in said),
         *(_render_output(reading, node, place) for place in _choose_outputs(node)),
-        render_trying(reading, node),
-        _render_section(_("Local derivative"), render_rule(reading, node)),
-        _render_section(_("Passes on"), render_passed(reading, node)) if node.op else None,
-        render_joins(reading, node),
+        attempt(render_trying, reading, node),
+        _render_section(_("Local derivative"), attempt(render_rule, reading, node)),
+        _render_section(_("Passes on"), attempt(render_passed, reading, node)) if node.op else None,
+        attempt(render_joins, reading, node),
     )
 
 
