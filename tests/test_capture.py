@@ -15,6 +15,8 @@ from gradmagic.core import recorder
 from gradmagic.core.graph import expansion
 from gradmagic.core.graph.folding import trim
 from gradmagic.core.graph.levels import make_level
+from gradmagic.core.replay.chain import write_chain
+from gradmagic.core.replay.nudge import check_entry
 from gradmagic.core.summary import summarize
 
 if TYPE_CHECKING:
@@ -769,3 +771,15 @@ def test_the_tape_is_not_asked_where_all_reads_are_found(
     names = {"tf": tf, "v": tf.Variable(2.0), "u": tf.Variable(3.0)}
     run("for i in range(20):\n    loss = v * u * tf.constant(float(i))", "v", names=names)
     assert [variables for _tape, _tensor, variables in asked if variables] == []
+
+
+def test_a_ragged_source_is_its_flat_values(tf: Any, names: dict[str, Any]) -> None:
+    given = {**names, "r": tf.ragged.constant([[1.0, 2.0], [3.0]])}
+    graph = run("loss = tf.reduce_sum(r * r)", "r", names=given)
+    (source,) = (node for node in graph.nodes if node.kind == "source")
+    assert source.source == source.label == "r.flat_values"
+    np.testing.assert_array_equal(source.outputs[0].gradient, [2.0, 4.0, 6.0])
+    flows = [edge.gradient for edge in graph.edges if edge.producer == source.id]
+    assert any(flows)
+    assert write_chain(graph, "r.flat_values").numbers.endswith("d r.flat_values[2] = 6")
+    assert check_entry(graph, "r.flat_values", (1,)).agrees
