@@ -314,6 +314,16 @@ def test_what_the_kernel_cannot_do_is_one_sentence(lesson):
         assert strip(answer["html"])
 
 
+def test_a_what_if_says_what_python_took(tf):
+    names = {"tf": tf, "s": tf.constant(1.5)}
+    cell = "h = s * 2.0 if float(s) > 0 else s * 3.0\nloss = h ** 2"
+    guide = Guide.start(gradmagic.gradtape(cell, "s", names=names))
+    answer = ask(guide, kind="imagine", source="s", index="", value=-1.0)
+    assert answer["note"].startswith("Python took the value of s out of TensorFlow")
+    guide = Guide.start(gradmagic.gradtape("loss = s ** 2", "s", names=names))
+    assert ask(guide, kind="imagine", source="s", index="", value=-1.0)["note"] == ""
+
+
 PARTS = {
     "details.render_rule": "Local derivative",
     "details.render_passed": "Passes on",

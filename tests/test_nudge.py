@@ -13,6 +13,7 @@ from test_replay import FOLLOWED
 import gradmagic
 from gradmagic.core.errors import UserError
 from gradmagic.core.replay.backward import make_dense
+from gradmagic.core.replay.leaving import say_taken
 from gradmagic.core.replay.nudge import check_entry, imagine_entry
 from gradmagic.core.replay.wiring import find_source
 
@@ -253,6 +254,42 @@ def test_assigned_variables_are_held_as_the_tape_holds_them():
     check = check_entry(run_text("v0.assign(w0 * 3.0)\nloss = v0 * w0", "w0").graph, "w0")
     assert (check.slope, check.gradient) == (pytest.approx(3), 3.0)
     assert check.message.endswith("v0 kept what the cell assigned, as for tape.gradient.")
+
+
+TAKEN = {
+    "s": "h = s * 2.0 if float(s) > 0 else s * 3.0\nloss = h ** 2",
+    "s > 0": "if s > 0:\n    h = s * 2.0\nelse:\n    h = s * 3.0\nloss = h ** 2",
+    "s, h": "n = s.numpy() * 2\nh = n * s\nloss = h * float(h)",
+    "v0": "loss = v0 * float(v0) + s",
+}
+
+
+@pytest.mark.parametrize("named", TAKEN)
+def test_values_that_python_took_are_named(tf, named):
+    source = "v0" if named == "v0" else "s"
+    graph = run_text(TAKEN[named], source, s=tf.constant(1.5)).graph
+    check = check_entry(graph, source)
+    said = (
+        f"Python took the value of {named} out of TensorFlow: "
+        "what it computed or chose with it, if anything, stays as it was."
+    )
+    assert check.message.endswith(said)
+    assert say_taken(graph, source) == say_taken(imagine_entry(graph, source, (), 2.0), source)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss = tf.reduce_sum(out * out)\nseen = [float(loss), loss.numpy()]",
+        "h = out * out\nseen = [str(h), f'{h}', repr(h)]\nloss = tf.reduce_sum(h)",
+        "n = int(tf.shape(out)[0])\nloss = tf.reduce_sum(out * out) / n",
+        "n = float(w0)\nloss = tf.reduce_sum(out * out) * n",
+    ],
+)
+def test_what_cannot_matter_is_not_named(text):
+    graph = run_text(text, "out").graph
+    assert say_taken(graph, "out") is None
+    assert "Python" not in check_entry(graph, "out", (0, 0)).message
 
 
 def test_in_float32_where_an_op_has_no_float64(tf):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
+from gradmagic.core.replay.leaving import say_taken
 from gradmagic.core.replay.nudge import check_entry, imagine_entry
 from gradmagic.render.explorer.attempts import attempt, say_failure
 from gradmagic.render.explorer.chains import render_chain
@@ -111,7 +112,7 @@ class Guide:
         """The document's parts that another number changes."""
         graph = imagine_entry(self.ran.whole, source, index, value)
         self._imagined = self.ran.imagine(graph)
-        return write_changes(self._imagined)
+        return {**write_changes(self._imagined), "note": say_taken(graph, source) or ""}
 
 
 def _find_entry(question: dict[str, Any]) -> tuple[str, tuple[int, ...]]:

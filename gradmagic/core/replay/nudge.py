@@ -16,6 +16,7 @@ from gradmagic.core.recorder import passes_gradient
 from gradmagic.core.replay.backward import differentiate_node, make_dense, walk_back
 from gradmagic.core.replay.chain import write_number
 from gradmagic.core.replay.forward import Replay, Run, replay
+from gradmagic.core.replay.leaving import say_taken
 from gradmagic.core.replay.ops import ReplayError
 from gradmagic.core.replay.slopes import Curve, Index, Measure, Sides, find_curve, find_eps
 from gradmagic.core.replay.ways import find_ways, is_float
@@ -119,6 +120,8 @@ def check_entry(graph: Graph, source: str, index: Index = ()) -> Check:
     )
     is_close = _agrees(gradient, replace(best, noise=0.0), curve, close, 0.0)
     sentences = list(_say(check, measure.base, is_close=is_close))
+    taken = say_taken(graph, source)
+    sentences += [taken] if taken else []
     if not agrees:
         stops = {
             number: graph.nodes[number].outputs[0].value

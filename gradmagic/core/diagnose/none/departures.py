@@ -15,6 +15,7 @@ import tensorflow as tf
 from gradmagic.core.cell import find_root
 from gradmagic.core.diagnose.code import CellCode, Step, find_base, list_heads, list_values
 from gradmagic.core.graph.notation import find_data_slots
+from gradmagic.core.recorded import WRITERS
 from gradmagic.core.recorder import identify
 from gradmagic.core.sources import COMPOSITES, is_tensor, unwrap
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _NUMBERS = frozenset({"float", "int", "complex", "round"})
 _METHODS = frozenset({"numpy", "tolist", "item", "predict", "predict_on_batch"})
 _COPIES = frozenset({"constant", "Variable", "numpy_function"})  # of TensorFlow, by value
-_INSIDE = frozenset({"constant_value", "__repr__", "__str__", "__format__"})
 _TENSORFLOW = frozenset({"tensorflow", "keras", "tf_keras"})
 
 
@@ -59,7 +59,7 @@ def find_way_out(evidence: Evidence, subject: Subject) -> Way | None:
     ways = [
         _locate(evidence, d, derived, broken=evidence.is_discrete(d.number))
         for d in evidence.recorder.departures
-        if d.number in reached and d.caller not in _INSIDE and not _chooses(evidence, d)
+        if d.number in reached and d.caller not in WRITERS and not _chooses(evidence, d)
     ]
     ways += [
         way
