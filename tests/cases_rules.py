@@ -285,6 +285,8 @@ CASES = [
     ("GatherV2", [draw(4, 3), np.array([[0, 2], [2, 2]], np.int32), ints(0)], {}),
     ("GatherV2", [draw(2, 4, 3), np.array([1, 1, 0], np.int32), ints(-1)], {}),
     ("GatherV2", [draw(2, 4, 3), np.array([[1, 1], [0, 3]], np.int32), ints(1)], {"batch_dims": 1}),
+    ("GatherV2", [draw(3, 4), np.array([2, 0, 2], np.int32), ints(1)], {"batch_dims": 1}),
+    ("GatherV2", [draw(2, 2, 4), np.array([[2, 2], [0, 3]], np.int32), ints(2)], {"batch_dims": 2}),
     ("GatherV2", [draw(4, 3), ints(2), ints(0)], {}),
     ("Gather", [draw(4, 3), np.array([1, 1], np.int32)], {}),
     ("GatherNd", [draw(3, 4, 2), np.array([[0, 1], [2, 3], [0, 1]], np.int32)], {}),

@@ -15,6 +15,8 @@ from gradmagic.core import recorder
 from gradmagic.core.graph import expansion
 from gradmagic.core.graph.folding import trim
 from gradmagic.core.graph.levels import make_level
+from gradmagic.core.replay.chain import write_chain
+from gradmagic.core.replay.nudge import check_entry
 from gradmagic.core.summary import summarize
 
 if TYPE_CHECKING:
@@ -687,3 +689,97 @@ def test_the_ops_are_walked_no_more_often_where_there_are_more_constants(
         counts.append(len(walks))
         walks.clear()
     assert counts[0] == counts[1] > 0
+
+
+def use_rows(tf: Any, table: Any, how: str) -> None:
+    """What makes each later read of a Variable a copy."""
+    if how == "gather":
+        tf.gather(table, [0, 1])
+    elif how == "scatter":
+        table.scatter_nd_update([[0, 1]], [5.0])
+    elif how == "slice":
+        table[0].assign(tf.ones([2]))
+    else:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.nn.embedding_lookup(table, [1]))
+        slopes = tape.gradient(loss, table)
+        tf.keras.optimizers.Adam().apply_gradients([(slopes, table)])
+
+
+@pytest.fixture
+def table(tf: Any) -> Any:
+    return tf.Variable(np.arange(1.0, 13.0, dtype="float32").reshape(6, 2))
+
+
+READS = {  # the cell, and how often it reads the whole table
+    "loss = tf.reduce_sum(tf.square(table))": 1,
+    "loss = tf.reduce_sum(table * table) + tf.nn.l2_loss(table)": 3,
+    "e = tf.nn.embedding_lookup(table, [2, 5, 5])\nloss = tf.reduce_sum(e @ tf.transpose(table))": 1,
+    "a = tf.sin(table)\nb = tf.gather(table, [0])\nloss = tf.reduce_sum(a) + tf.reduce_sum(b)": 1,
+}
+
+
+@pytest.mark.parametrize("cell", READS)
+@pytest.mark.parametrize("how", ["gather", "scatter", "slice", "optimizer"])
+def test_reads_of_a_variable_whose_rows_were_used(
+    tf: Any, names: dict[str, Any], table: Any, cell: str, how: str
+) -> None:
+    use_rows(tf, table, how)
+    graph = run(cell, "table", names={**names, "table": table})
+    reads = [node for node in graph.nodes if node.op == "ReadVariableOp"]
+    (source,) = (node.id for node in graph.nodes if node.source == "table")
+    assert [inputs(graph, read) for read in reads] == [[source]] * READS[cell]
+    for read in reads:
+        np.testing.assert_array_equal(read.outputs[0].value, table)
+    assert all(node.label for node in graph.nodes if node.kind == "input")
+
+
+def test_equal_entries_tell_where_the_tape_was_not_asked(
+    tf: Any, names: dict[str, Any], table: Any
+) -> None:
+    use_rows(tf, table, "gather")
+    body = "with tape.stop_recording():\n    h = tf.square(table)\nloss = tf.reduce_sum(h * table)"
+    graph = run(body, "table", names={**names, "table": table})
+    assert sum(node.op == "ReadVariableOp" for node in graph.nodes) == 2
+    still = tf.Variable(table, trainable=False)
+    use_rows(tf, still, "gather")
+    graph = run("loss = tf.reduce_sum(still * w[0])", "w", names={**names, "still": still})
+    assert "still" in [node.label for node in graph.nodes if node.kind == "input"]
+
+
+def test_a_constant_is_no_read_of_a_variable_that_holds_the_same(
+    tf: Any, names: dict[str, Any], table: Any
+) -> None:
+    use_rows(tf, table, "gather")
+    given = {**names, "table": table, "numbers": table.numpy()}
+    graph = run("loss = tf.reduce_sum(table * numbers)", "table", names=given)
+    assert sum(node.op == "ReadVariableOp" for node in graph.nodes) == 1
+    ones = tf.Variable(tf.ones([6, 2]), trainable=False)
+    use_rows(tf, ones, "gather")
+    given = {**names, "ones": ones, "numbers": ones.numpy(), "t": tf.ones([6, 2])}
+    graph = run("loss = tf.reduce_sum(t * numbers)", "t", names=given)
+    assert not any(node.op == "ReadVariableOp" for node in graph.nodes)
+
+
+def test_the_tape_is_not_asked_where_all_reads_are_found(
+    tf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        "gradmagic.core.reads._list_read", lambda *arguments: asked.append(arguments) or {}
+    )
+    names = {"tf": tf, "v": tf.Variable(2.0), "u": tf.Variable(3.0)}
+    run("for i in range(20):\n    loss = v * u * tf.constant(float(i))", "v", names=names)
+    assert [variables for _tape, _tensor, variables in asked if variables] == []
+
+
+def test_a_ragged_source_is_its_flat_values(tf: Any, names: dict[str, Any]) -> None:
+    given = {**names, "r": tf.ragged.constant([[1.0, 2.0], [3.0]])}
+    graph = run("loss = tf.reduce_sum(r * r)", "r", names=given)
+    (source,) = (node for node in graph.nodes if node.kind == "source")
+    assert source.source == source.label == "r.flat_values"
+    np.testing.assert_array_equal(source.outputs[0].gradient, [2.0, 4.0, 6.0])
+    flows = [edge.gradient for edge in graph.edges if edge.producer == source.id]
+    assert any(flows)
+    assert write_chain(graph, "r.flat_values").numbers.endswith("d r.flat_values[2] = 6")
+    assert check_entry(graph, "r.flat_values", (1,)).agrees

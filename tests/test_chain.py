@@ -185,9 +185,11 @@ def test_counts(count, text):
     assert write_count(count) == text
 
 
-def test_a_source_that_gets_nothing():
+def test_a_source_that_gets_nothing(tf):
     graph = run_text("loss = tf.stop_gradient(w0) * x0", "w0 x0").graph
     with pytest.raises(ReplayError, match="No gradient comes from loss to w0"):
         write_chain(graph, "w0")
+    with pytest.raises(ReplayError, match=r"none has no entries\."):
+        write_chain(run_text("loss = tf.reduce_sum(none * 2.0) + w0", "none", none=tf.zeros([0, 3])).graph, "none")  # fmt: skip
     with pytest.raises(ReplayError, match="No op of the cell uses a source 'q'"):
         write_chain(graph, "q")

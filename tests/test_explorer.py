@@ -328,6 +328,66 @@ def test_what_the_kernel_cannot_do_is_one_sentence(lesson):
         assert strip(answer["html"])
 
 
+def test_a_what_if_says_what_python_took(tf):
+    names = {"tf": tf, "s": tf.constant(1.5)}
+    cell = "h = s * 2.0 if float(s) > 0 else s * 3.0\nloss = h ** 2"
+    guide = Guide.start(gradmagic.gradtape(cell, "s", names=names))
+    answer = ask(guide, kind="imagine", source="s", index="", value=-1.0)
+    assert answer["note"].startswith("Python took the value of s out of TensorFlow")
+    guide = Guide.start(gradmagic.gradtape("loss = s ** 2", "s", names=names))
+    assert ask(guide, kind="imagine", source="s", index="", value=-1.0)["note"] == ""
+
+
+PARTS = {
+    "details.render_rule": "Local derivative",
+    "details.render_passed": "Passes on",
+    "details.render_joins": "paths meet",
+    "details.render_trying": "Measure the slope",
+    "document.render_chain": "d loss/d w =",
+}
+
+
+@pytest.mark.parametrize("failing", PARTS)
+def test_a_part_that_fails_leaves_the_others(joined, monkeypatch, failing):
+    run, _names = joined
+    reading = read_run(run)
+    whole = write_document(reading)
+
+    def fail(*_arguments):
+        raise IndexError("index 7 is out of bounds")
+
+    monkeypatch.setattr(f"gradmagic.render.explorer.{failing}", fail)
+    document = write_document(read_run(run))
+    assert document["details"].keys() == whole["details"].keys()
+    assert document["steps"]["said"].keys() == whole["steps"]["said"].keys()
+    told = [*document["details"].values(), *document["chains"].values()]
+    assert any("This could not be worked out." in html for html in told)
+    assert not any("out of bounds" in html or "IndexError" in html for html in told)
+    source = strip(document["details"][str(document["sources"]["w"])] + document["chains"]["w"])
+    h = strip(document["details"][find_node(document, "tanh(x \u00b7 w)")])
+    for part, words in PARTS.items():
+        assert part == failing or words in source + h, part
+
+
+def test_what_fails_when_it_is_asked_for_leaves_the_others(joined, monkeypatch):
+    run, _names = joined
+    guide = Guide.start(run)
+    guide._chained = frozenset()  # as where there was no time for it ahead
+
+    def fail(*_arguments):
+        raise IndexError("index 7 is out of bounds")
+
+    monkeypatch.setattr("gradmagic.widgets.exploring.render_chain", fail)
+    key = str(json.loads(guide.document)["sources"]["w"])
+    answer = ask(guide, kind="detail", node=key)
+    assert "error" not in answer
+    assert "Measure the slope" in strip(answer["html"])
+    assert strip(answer["html"]).endswith("This could not be worked out.")
+    monkeypatch.setattr("gradmagic.widgets.exploring.check_entry", fail)
+    answer = ask(guide, kind="check", source="w", index="0")
+    assert answer["error"] == answer["html"] == "This could not be worked out."
+
+
 def test_a_run_without_a_graph_cannot_be_explored():
     assert Guide.start(make_run()) is None
 
@@ -437,3 +497,58 @@ def test_old_graphs_let_their_tensors_go(lesson, monkeypatch):
     last = Guide.start(run)
     assert "error" in guides[2].answer({"kind": "detail", "node": key})
     assert "error" not in last.answer({"kind": "detail", "node": key})
+
+
+LOOKUPS = {  # the cell, the entry at which paths meet, and what they bring
+    "loss = tf.reduce_sum(tf.gather(t, [5]) * 3.0) + 0.1 * tf.nn.l2_loss(t)": ("5, 1", [3, 1.2]),
+    "loss = tf.reduce_sum(tf.gather(t, [1, 0, 1]) * 4.0) + tf.reduce_sum(t[:2])": (
+        "1, 0",
+        [8, 1],
+    ),
+    "a = tf.gather(t, [4, 2])\nb = tf.gather(t, [0, 4])\nloss = tf.reduce_sum(a * [[9.0], [1.0]]) + tf.reduce_sum(b)": (
+        "4, 0",
+        [9, 1],
+    ),
+}
+
+
+@pytest.mark.parametrize("cell", LOOKUPS)
+def test_paths_meet_at_rows_that_were_looked_up(tf, cell):
+    t = tf.reshape(tf.range(1.0, 13.0), [6, 2])
+    run = gradmagic.gradtape(cell, "t", names={"tf": tf, "t": t})
+    document = write_document(read_run(run))
+    said = strip(document["details"][str(document["sources"]["t"])])
+    index, terms = LOOKUPS[cell]
+    found = re.search(rf"2 paths meet at t : at t\[{index}\] (.*?) = ([\d.]+)", said)
+    assert found, said
+    assert sorted(map(float, found[1].split(" + ")), reverse=True) == pytest.approx(terms, rel=1e-3)
+    assert float(found[2]) == pytest.approx(sum(terms), rel=1e-3)
+
+
+def test_the_entry_that_is_offered_is_one_of_the_tensor(tf):
+    t = tf.ones([2, 2])
+    cell = "loss = tf.reduce_sum(tf.gather(t, [0, 0, 0, 1]) * [[1.0], [1.0], [1.0], [5.0]])"
+    run = gradmagic.gradtape(cell, "t", names={"tf": tf, "t": t})
+    document = write_document(read_run(run))
+    shown = document["details"][str(document["sources"]["t"])]
+    assert 'data-index="1,0"' in re.search(r"<button[^>]*data-check[^>]*>", shown)[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "op"),
+    [
+        ("loss = tf.reduce_sum(tf.linalg.eigvalsh(m))", "SelfAdjointEigV2"),
+        ("loss = tf.reduce_sum(tf.linalg.svd(m, compute_uv=False))", "Svd"),
+    ],
+)
+def test_outputs_that_the_op_did_not_compute_are_not_shown(tf, cell, op):
+    run = gradmagic.gradtape(
+        cell, "m", names={"tf": tf, "m": tf.constant([[2.0, 1.0], [1.0, 3.0]])}
+    )
+    document = write_document(read_run(run))
+    (key,) = (key for key, node in document["nodes"].items() if node.get("op") == op)
+    assert "value, [2] float32" in strip(document["details"][key])
+    assert "output 1" not in strip(document["details"][key])
+    first, *others = run.graph.to_networkx().nodes[int(key)]["outputs"]
+    assert first["value"].shape == (2,)
+    assert all(other["value"] is None for other in others)

@@ -123,6 +123,18 @@ def test_networkx_finds_what_the_target_depends_on(lesson):
     assert {"x", "w", "b", "y", "logits", "prob"} <= above
 
 
+@pytest.mark.parametrize("cell", ["loss = tf.reduce_sum(w * w)", "loss = tf.gather(w, [0, 1, 1])"])
+def test_values_of_half_precision_are_kept(tf, tmp_path, cell):
+    w = tf.constant([0.5, -1.0], tf.bfloat16)
+    graph = gradmagic.gradtape(cell, "w", names={"tf": tf, "w": w}).graph
+    known = graph.to_networkx().nodes[0]
+    assert known["value"].tolist() == [0.5, -1.0]
+    assert known["gradient"].tolist() == ([1.0, -2.0] if "*" in cell else [1.0, 2.0])
+    gradmagic.save(graph, tmp_path / "graph.json")
+    saved = json.loads((tmp_path / "graph.json").read_text("utf-8"))
+    assert saved["nodes"][0]["outputs"][0]["value"] == [0.5, -1.0]
+
+
 def test_an_op_that_takes_a_tensor_twice_has_two_edges(tf):
     run = gradmagic.gradtape("loss = w * w", "w", names={"w": tf.constant(3.0)})
     network = run.graph.to_networkx()

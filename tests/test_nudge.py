@@ -13,6 +13,7 @@ from test_replay import FOLLOWED
 import gradmagic
 from gradmagic.core.errors import UserError
 from gradmagic.core.replay.backward import make_dense
+from gradmagic.core.replay.leaving import say_taken
 from gradmagic.core.replay.nudge import check_entry, imagine_entry
 from gradmagic.core.replay.wiring import find_source
 
@@ -113,6 +114,81 @@ def test_what_is_not_finite(tf):
     assert check.message.startswith("The target is not finite around z")
 
 
+@pytest.mark.parametrize("entry", [1e-7, 5e-6, 0.3, 1 - 2**-23])
+@pytest.mark.parametrize("text", ["-tf.math.log(p)", "tf.sqrt(p)", "tf.math.log(1.0 - p)"])
+def test_where_the_target_is_finite_only_close_to_the_entry(tf, text, entry):
+    p = tf.constant([0.5, entry])
+    check = check_entry(run_text(f"loss = tf.reduce_sum({text})", "p", p=p).graph, "p", (1,))
+    assert (check.curve, check.agrees) == ("smooth", True)
+    assert check.slope == pytest.approx(check.gradient, rel=1e-3)
+    assert "agrees with" in check.message
+
+
+def test_where_the_target_is_finite_on_one_side_only(tf):
+    check = check_entry(run_text("loss = z * tf.sqrt(z)", "z", z=tf.constant(0.0)).graph, "z")
+    assert check.message == "The target is not finite around z, so it has no slope."
+
+
+CANCELLING = {
+    "centred": "tf.reduce_sum(x - tf.reduce_mean(x, 0))",
+    "softmax": "tf.reduce_mean(tf.nn.softmax(x) - 1 / 4)",
+    "layer norm": "tf.reduce_sum(layer(x))",
+    "batch norm": "tf.reduce_sum(batch(x, training=True))",
+    "steep": "tf.reduce_sum(layer(x * 100.0))",
+    "flat": "tf.reduce_sum(layer(x * 0.01))",
+}
+
+
+def make_norms(tf):
+    x = tf.random.stateless_normal([3, 4], [1, 2])
+    names = {
+        "x": x,
+        "layer": tf.keras.layers.LayerNormalization(),
+        "batch": tf.keras.layers.BatchNormalization(),
+    }
+    names["layer"](x), names["batch"](x)
+    return names
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+def test_where_all_that_comes_along_cancels(tf, name):
+    names = make_norms(tf)
+    graph = run_text(f"loss = {CANCELLING[name]}", "x", **names).graph
+    for index in np.ndindex(3, 4):
+        check = check_entry(graph, "x", index)
+        assert (check.curve, check.agrees) == ("smooth", True), check
+        assert "jumps" not in check.message
+        assert "bends" not in check.message
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+def test_what_differs_is_seen_beside_what_cancels(tf, name):
+    text = f"loss = {CANCELLING[name]} + 1e-3 * tf.stop_gradient(x[0, 0])"
+    check = check_entry(run_text(text, "x", **make_norms(tf)).graph, "x", (0, 0))
+    assert (check.curve, check.agrees) == ("smooth", False)
+    assert check.message.endswith("lets no gradient through, though the value follows.")
+
+
+def test_large_numbers_on_which_nothing_hangs_hide_no_difference(tf):
+    text = "h = tf.nn.softmax(x + [0.0, 0.0, 0.0, -1e9])\nloss = tf.reduce_sum(h[:, 0]) + 1e-3 * tf.stop_gradient(x[0, 0])"
+    check = check_entry(run_text(text, "x", **make_norms(tf)).graph, "x", (0, 0))
+    assert not check.agrees
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_halves(tf, name):
+    half = tf.constant([0.5, -1.0, 2.0], name)
+    check = check_entry(
+        run_text("loss = tf.reduce_sum(half * half)", "half", half=half).graph, "half", (1,)
+    )
+    assert (check.agrees, check.gradient, check.slope) == (True, -2.0, pytest.approx(-2))
+    # this op runs in single and half precision only
+    image = tf.cast(tf.random.stateless_normal([2, 3, 3, 3], [1, 2]), name)
+    cell = "h, _m, _v = tf.compat.v1.nn.fused_batch_norm(image, tf.ones([3]), tf.zeros([3]))\nloss = tf.reduce_mean(h ** 3)"
+    check = check_entry(run_text(cell, "image", image=image).graph, "image", (0, 1, 2, 0))
+    assert (check.agrees, check.dtype) == (True, name)
+
+
 # -- where slope and gradient differ -----------------------------------------------------------
 
 
@@ -178,6 +254,42 @@ def test_assigned_variables_are_held_as_the_tape_holds_them():
     check = check_entry(run_text("v0.assign(w0 * 3.0)\nloss = v0 * w0", "w0").graph, "w0")
     assert (check.slope, check.gradient) == (pytest.approx(3), 3.0)
     assert check.message.endswith("v0 kept what the cell assigned, as for tape.gradient.")
+
+
+TAKEN = {
+    "s": "h = s * 2.0 if float(s) > 0 else s * 3.0\nloss = h ** 2",
+    "s > 0": "if s > 0:\n    h = s * 2.0\nelse:\n    h = s * 3.0\nloss = h ** 2",
+    "s, h": "n = s.numpy() * 2\nh = n * s\nloss = h * float(h)",
+    "v0": "loss = v0 * float(v0) + s",
+}
+
+
+@pytest.mark.parametrize("named", TAKEN)
+def test_values_that_python_took_are_named(tf, named):
+    source = "v0" if named == "v0" else "s"
+    graph = run_text(TAKEN[named], source, s=tf.constant(1.5)).graph
+    check = check_entry(graph, source)
+    said = (
+        f"Python took the value of {named} out of TensorFlow: "
+        "what it computed or chose with it, if anything, stays as it was."
+    )
+    assert check.message.endswith(said)
+    assert say_taken(graph, source) == say_taken(imagine_entry(graph, source, (), 2.0), source)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss = tf.reduce_sum(out * out)\nseen = [float(loss), loss.numpy()]",
+        "h = out * out\nseen = [str(h), f'{h}', repr(h)]\nloss = tf.reduce_sum(h)",
+        "n = int(tf.shape(out)[0])\nloss = tf.reduce_sum(out * out) / n",
+        "n = float(w0)\nloss = tf.reduce_sum(out * out) * n",
+    ],
+)
+def test_what_cannot_matter_is_not_named(text):
+    graph = run_text(text, "out").graph
+    assert say_taken(graph, "out") is None
+    assert "Python" not in check_entry(graph, "out", (0, 0)).message
 
 
 def test_in_float32_where_an_op_has_no_float64(tf):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from gradmagic.core.recorded import Op, Seen
 from gradmagic.core.recorder import find_address, identify
+from gradmagic.core.sources import is_differentiable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,9 @@ def add_hidden_reads(recorder: Recorder, variables: Sequence[tf.Variable], tape:
 
     ``v * v`` hands the Variable itself to the op, which then reads it. What it read shares the
     Variable's memory: that is how it is found again. Where several Variables share it (both made
-    of one constant), the tape tells which of them the tensor comes from. Tensors of which it stays
-    unclear are counted in ``recorder.unclear``.
+    of one constant), or where it lies elsewhere (the cell assigned the Variable later, or rows of
+    it were looked up, after which each read is a copy), the tape tells which of them the tensor
+    comes from. Tensors of which it stays unclear are counted in ``recorder.unclear``.
     """
     ops = recorder.ops
     made = {number for op in ops for number in op.outputs}
@@ -32,6 +34,7 @@ def add_hidden_reads(recorder: Recorder, variables: Sequence[tf.Variable], tape:
     if not strangers:
         return
     by_address = _find_owners(recorder, variables)
+    elsewhere = _Elsewhere(recorder, variables)
     # what a Variable was assigned lies where the Variable does, and is no read of it
     given = {op.inputs[:2] for op in ops if op.type == "AssignVariableOp"}
     for position, number in reversed(strangers):
@@ -43,11 +46,12 @@ def add_hidden_reads(recorder: Recorder, variables: Sequence[tf.Variable], tape:
             found = _if_alone(_list_read(tape, tensor, found) or _list_unwatched(tape, found))
             recorder.unclear += not found
         if not found and tensor is not None:
-            alike = _list_assigned_alike(recorder, tensor, variables)
-            found = _if_alone(_list_read(tape, tensor, alike)) or _if_alone(
-                _list_copied(recorder, tensor, alike)
+            possible = elsewhere.find(tensor)
+            missed = _list_missed(tape, number, tensor, possible)
+            found = _if_alone(_list_read(tape, tensor, possible)) or _if_alone(
+                _list_copied(tensor, missed)
             )
-            recorder.unclear += len(found) < bool(alike)
+            recorder.unclear += len(found) < bool(possible)
         recorder.unclear += address is None
         for handle in found:
             ops.insert(position, Op("ReadVariableOp", (handle,), (number,), ops[position].line, ()))
@@ -68,9 +72,38 @@ def _find_owners(recorder: Recorder, variables: Sequence[tf.Variable]) -> dict[i
     return by_address
 
 
+class _Elsewhere:
+    """The Variables of which a read may lie elsewhere than the Variable itself."""
+
+    def __init__(self, recorder: Recorder, variables: Sequence[tf.Variable]) -> None:
+        self._assigned = recorder.assigned
+        self._variables = variables
+        self._found: dict[tuple[tf.DType, tuple[int, ...]], Owners] = {}
+
+    def find(self, tensor: Any) -> Owners:
+        """Those that a tensor could be read from, by its dtype and shape."""
+        kind = tensor.dtype, tuple(tensor.shape)
+        if kind not in self._found:
+            alike = [one for one in self._variables if (one.dtype, tuple(one.shape)) == kind]
+            by_handle = {identify(one): one for one in alike}
+            self._found[kind] = {
+                handle: one
+                for handle, one in by_handle.items()
+                if handle in self._assigned or _is_copied(one)
+            }
+        return self._found[kind]
+
+
+def _is_copied(variable: tf.Variable) -> bool:
+    """Whether each read of a Variable is a copy, as it is once rows of it were looked up."""
+    first, second = variable.value(), variable.value()
+    address = find_address(first)
+    return address is None or address != find_address(second)
+
+
 def _list_read(tape: CellTape, tensor: Any, variables: Owners) -> Owners:
     """The Variables that the tape saw a tensor read from."""
-    if not variables:
+    if not variables or not is_differentiable(tensor):
         return {}
     slopes = tape.reader().gradient(tensor, list(variables.values()))
     pairs = zip(variables.items(), slopes, strict=True)
@@ -82,25 +115,23 @@ def _list_unwatched(tape: CellTape, variables: Owners) -> Owners:
     return {handle: v for handle, v in variables.items() if handle not in watched}
 
 
-def _list_assigned_alike(
-    recorder: Recorder, tensor: Any, variables: Sequence[tf.Variable]
-) -> Owners:
-    """The Variables that the cell assigned, and that a tensor could be an earlier value of."""
-    return {
-        identify(one): one
-        for one in variables
-        if identify(one) in recorder.assigned
-        and (one.dtype, one.shape) == (tensor.dtype, tensor.shape)
-    }
+def _list_missed(tape: CellTape, number: int, tensor: Any, variables: Owners) -> Owners:
+    """The Variables that a tensor may be read from though the tape does not say so."""
+    is_in_gap = any(gap.start < number <= gap.end for gap in tape.gaps)
+    all_missed = is_in_gap or not is_differentiable(tensor)
+    return variables if all_missed else _list_unwatched(tape, variables)
 
 
-def _list_copied(recorder: Recorder, tensor: Any, variables: Owners) -> Owners:
-    """The Variables that a tensor is a copy of: one whose parts were assigned is read so."""
+def _list_copied(tensor: Any, variables: Owners) -> Owners:
+    """The Variables that a tensor is a copy of."""
+    values = tensor.numpy() if variables else None
+    if values is None or not (values != values.ravel()[:1]).any():
+        return {}  # entries that are all alike may well be a constant's
     return {
         handle: variable
         for handle, variable in variables.items()
-        if handle in recorder.partly_assigned
-        and np.array_equal(variable.numpy(), tensor.numpy(), equal_nan=True)
+        if np.array_equal(variable.numpy(), values, equal_nan=tensor.dtype.is_floating)
+        and _is_copied(variable)
     }
 
 

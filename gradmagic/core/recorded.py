@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from gradmagic.core.records import Scope, Summary
 
 
+# Callers that take a tensor's value only to write it, or to look whether it is a constant.
+WRITERS = frozenset({"constant_value", "__repr__", "__str__", "__format__"})
+
+
 class Op(NamedTuple):  # (a named tuple: thousands are made, and it is the quickest record)
     """One eager op that ran: TensorFlow's name, the cell's line, the ids of what went in and out.
 

@@ -46,8 +46,13 @@ HELD_BYTES = (
 )  # of the values that ran a recording holds at most this; Variables' come on top
 HELD_TENSOR_BYTES = 16 << 20  # and no tensor larger than this
 SUMMARY_SECONDS = 1.0  # in which it summarizes those that it does not hold; the rest have shapes
-_PART_ASSIGNING = ("ResourceStridedSliceAssign", "ResourceScatter")
-ASSIGNING = ("Assign", *_PART_ASSIGNING, "ResourceApply", "ResourceSparseApply")  # Variables
+ASSIGNING = (  # Variables
+    "Assign",
+    "ResourceStridedSliceAssign",
+    "ResourceScatter",
+    "ResourceApply",
+    "ResourceSparseApply",
+)
 MOST_DEPARTURES = 10_000  # that are noted
 
 # The class that gives eager tensors their Python methods, and those that hand out values.
@@ -362,12 +367,6 @@ class Recorder:
     def assigned(self) -> frozenset[int]:
         """The handles of the Variables that the cell assigned."""
         assigning = [op for op in self.ops if op.type.startswith(ASSIGNING)]
-        return frozenset(op.inputs[0] for op in assigning)
-
-    @functools.cached_property
-    def partly_assigned(self) -> frozenset[int]:
-        """The handles of those that it assigned a part of."""
-        assigning = [op for op in self.ops if op.type.startswith(_PART_ASSIGNING)]
         return frozenset(op.inputs[0] for op in assigning)
 
     def _enter_thread(self, *_event: Any) -> None:

@@ -352,7 +352,8 @@ class Graph:
 
     ``ops`` is the number of recorded ops; ``missing`` the number of ops that were seen to run in
     other threads, where no tape records them. ``groups`` are in an order in which each comes after
-    the one that it lies in.
+    the one that it lies in. ``taken`` are the outputs, by node and position, whose values Python
+    took while the target was still to be computed: what it made of them is not recorded.
     """
 
     nodes: tuple[Node, ...]
@@ -360,6 +361,7 @@ class Graph:
     ops: int
     missing: int = 0
     groups: tuple[Group, ...] = ()
+    taken: frozenset[tuple[int, int]] = frozenset()
 
     def to_networkx(self) -> Any:
         """The graph as a new networkx.MultiDiGraph: every recorded op, the folded ones too.

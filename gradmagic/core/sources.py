@@ -71,6 +71,11 @@ def find_parts(value: Any) -> list[Any]:
     return [t for t in tf.nest.flatten(value, expand_composites=True) if is_differentiable(t)]
 
 
+def name_part(name: str, value: Any) -> str:
+    """What Python calls the one part of a source that :func:`find_parts` finds."""
+    return f"{name}.flat_values" if isinstance(value, tf.RaggedTensor) else name
+
+
 def identify_parts(value: Any) -> set[int]:
     """TensorFlow's numbers of the tensors that a source is made of."""
     if isinstance(value, tf.Variable):

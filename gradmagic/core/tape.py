@@ -39,6 +39,7 @@ from gradmagic.core.sources import (
     Version,
     find_parts,
     list_held,
+    name_part,
     name_tensors,
     unwrap,
 )
@@ -235,8 +236,7 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
             own = ran.versions(entry)
             connected = by_version[id(own[gradient.taken])] is not None
             subjects.append(Subject(gradient, tensor, connected, own, entry.of_keras))
-            if not isinstance(tensor, COMPOSITES):
-                by_tensor[identify(tensor)] = by_version[id(ran.versions(entry)[gradient.taken])]
+            by_tensor |= _pair_parts(tensor, by_version[id(own[gradient.taken])])
     positions = _name_positions(ran.entries, gradients)
     ran.names["grads"] = ByName([one.result for one in gradients], positions)
     drawn = _build_graph(ran, variables, by_tensor, paths) if ran.options.graph else None
@@ -267,6 +267,16 @@ def _record(ran: _Ran, hessian: Any, forward_seconds: float) -> TapeRun:
         history=(float(np.real(tf.reduce_sum(target.tensor).numpy())),),
         ops=len(recorder.ops),
     )
+
+
+def _pair_parts(tensor: Any, gradient: Any) -> dict[int, Any]:
+    """The gradient of a source by its number; that of a ragged one by its entries'."""
+    if not isinstance(tensor, COMPOSITES):
+        return {identify(tensor): gradient}
+    pairs = (
+        zip(find_parts(tensor), find_parts(gradient), strict=False) if gradient is not None else ()
+    )
+    return {identify(part): own for part, own in pairs if part.shape == own.shape}
 
 
 def explain(
@@ -355,7 +365,7 @@ def _build_graph(
     cuts: Collection[building.Cut] = (),
 ) -> Graph:
     sources = {
-        identify(part): entry.name
+        identify(part): name_part(entry.name, version.tensor)
         for entry in ran.flat
         for version in ran.versions(entry)
         for part in find_parts(version.tensor)

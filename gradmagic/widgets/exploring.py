@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.errors import UserError
 from gradmagic.core.i18n import _
+from gradmagic.core.replay.leaving import say_taken
 from gradmagic.core.replay.nudge import check_entry, imagine_entry
+from gradmagic.render.explorer.attempts import attempt, say_failure
 from gradmagic.render.explorer.chains import render_chain
 from gradmagic.render.explorer.document import (
     write_changes,
@@ -76,12 +78,7 @@ class Guide:
         try:
             return {**about, **self._find(question)}
         except Exception as error:  # the page waits for an answer
-            text = str(error)
-            if not isinstance(error, UserError):
-                text = _("This did not work: {error}").format(
-                    error=f"{type(error).__name__}: {text}"
-                )
-            said = text.split("\n")[0][:300]
+            said = say_failure(error)[:300]
             return {**about, "error": said, "html": escape(said)}
 
     def _find(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -106,14 +103,16 @@ class Guide:
     def _tell(self, key: str) -> str:
         """Details, and the chain rule of a source for which there was no time ahead."""
         chains = [name for name, node in self.shown.sources.items() if str(node) == key]
-        late = [render_chain(self.shown, name) for name in chains if name not in self._chained]
+        late = [
+            attempt(render_chain, self.shown, name) for name in chains if name not in self._chained
+        ]
         return join(write_detail(self.shown, key), *late)
 
     def _imagine(self, source: str, index: tuple[int, ...], value: float) -> dict[str, Any]:
         """The document's parts that another number changes."""
         graph = imagine_entry(self.ran.whole, source, index, value)
         self._imagined = self.ran.imagine(graph)
-        return write_changes(self._imagined)
+        return {**write_changes(self._imagined), "note": say_taken(graph, source) or ""}
 
 
 def _find_entry(question: dict[str, Any]) -> tuple[str, tuple[int, ...]]:

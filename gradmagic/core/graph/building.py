@@ -18,6 +18,7 @@ from gradmagic.core.graph.notation import (
     write_op,
 )
 from gradmagic.core.i18n import _n
+from gradmagic.core.recorded import WRITERS
 from gradmagic.core.recorder import ASSIGNING, HELD_TENSOR_BYTES, identify, passes_gradient
 from gradmagic.core.records import Edge, Fold, Graph, Node, Output
 from gradmagic.core.sources import find_parts
@@ -125,7 +126,15 @@ def build(
     builder = _Builder(
         recorder, expansion, names, sources, variables, gradients, reached, carrying, cuts
     )
-    return builder.build(target, target_name)
+    graph = builder.build(target, target_name)
+    return replace(graph, taken=builder.find_places(_list_taken(recorder, target, paths)))
+
+
+def _list_taken(recorder: Recorder, target: Any, paths: Paths) -> list[int]:
+    """The tensors whose values Python took before the last of what the target depends on."""
+    made = [number for position in paths.leading for number in recorder.ops[position].outputs]
+    last = max([identify(target), *made])
+    return [d.number for d in recorder.departures if d.mark < last and d.caller not in WRITERS]
 
 
 @dataclass(eq=False)
@@ -182,6 +191,11 @@ class _Builder:
         for cut in self.cuts:
             self._cut(cut)
         return Graph(tuple(self.nodes), tuple(self.edges), len(steps), self.recorder.missing)
+
+    def find_places(self, numbers: Iterable[int]) -> frozenset[tuple[int, int]]:
+        """The nodes and outputs that tensors are."""
+        known = {self.expansion.same.get(number, number) for number in numbers}
+        return frozenset(self.made[number] for number in known if number in self.made)
 
     def _identify(self, tensor: Any) -> int:
         number = identify(tensor)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MOST_BREAKS = 8  # whose ops then stand alone
 _SAME = frozenset({"Identity", "ReadVariableOp"})
-_ASK_SHAPE = frozenset({"Shape", "ShapeN", "Size", "Rank"})
+ASK_SHAPE = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 
 
 def trim(graph: Graph) -> Graph:
@@ -91,7 +91,7 @@ def _choose_nodes(graph: Graph) -> set[int]:
     edges = _sort_edges(graph)
     reached = {node.id for node in graph.nodes if node.source is not None}
     for edge in edges:
-        if edge.producer in reached and graph.nodes[edge.consumer].op not in _ASK_SHAPE:
+        if edge.producer in reached and graph.nodes[edge.consumer].op not in ASK_SHAPE:
             reached.add(edge.consumer)
     leading = {edge.producer for edge in breaks}
     for edge in reversed(edges):

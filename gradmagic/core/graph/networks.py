@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradmagic.core.records import Graph, Node, Output
 
 _HANDLES = ("resource", "variant")  # dtypes without entries to read
+_ASKED = ("compute_v", "compute_uv")  # attributes of ops that give vectors only where asked
 
 
 def make_network(graph: Graph) -> Any:
@@ -55,16 +56,25 @@ def read_gradient(output: Output) -> np.ndarray | None:
     return _read_array(output.gradient, output)
 
 
+def is_computed(node: Node, output: int) -> bool:
+    """Whether the op computed an output; else it holds whatever lay in the memory before.
+
+    Ops of eigenvalues and singular values give vectors as well, but compute them where asked.
+    """
+    asked = dict(zip(node.attributes[::2], node.attributes[1::2], strict=True))
+    return output == 0 or all(asked.get(name, True) for name in _ASKED)
+
+
 def _describe_node(node: Node) -> dict[str, Any]:
     outputs = [
         {
             "name": output.name,
             "shape": output.shape,
             "dtype": output.dtype,
-            "value": read_value(output),
+            "value": read_value(output) if is_computed(node, place) else None,
             "gradient": read_gradient(output),
         }
-        for output in node.outputs
+        for place, output in enumerate(node.outputs)
     ]
     first = outputs[0] if outputs else dict.fromkeys(("shape", "dtype", "value", "gradient"))
     return {
@@ -91,12 +101,17 @@ def _read_array(tensor: Any, output: Output) -> np.ndarray | None:
     if hasattr(tensor, "indices"):
         return _add_rows(tensor, known) if len(tensor.indices.shape) == 1 else None
     # a copy: TensorFlow's own memory is not handed out
-    return None if tensor is None else np.array(tensor)
+    return None if tensor is None else np.array(_as_array(tensor))
 
 
 def _add_rows(slices: Any, shape: list[int]) -> np.ndarray:
     """IndexedSlices with all their rows; rows of one index are added up, as TensorFlow does."""
-    values = np.asarray(slices.values)
+    values = _as_array(slices.values)
     dense = np.zeros(shape, values.dtype)
-    np.add.at(dense, np.asarray(slices.indices), values)
+    np.add.at(dense, _as_array(slices.indices), values)
     return dense
+
+
+def _as_array(tensor: Any) -> np.ndarray:
+    # (TensorFlow knows how: NumPy by itself cannot read bfloat16)
+    return tensor.numpy() if hasattr(tensor, "numpy") else np.asarray(tensor)

@@ -207,6 +207,8 @@ class _Writer:
         names, where = self._name(routes)
         paths = tuple(self._follow(route, names) for route in routes)
         gradient = make_dense(add_up([path.product for path in paths]))
+        if not gradient.shape.num_elements():
+            raise ReplayError(_("{name} has no entries.").format(name=source))
         if index is None:
             flat = np.nan_to_num(np.abs(gradient.numpy()))
             index = tuple(int(i) for i in np.unravel_index(np.argmax(flat), flat.shape))

@@ -16,8 +16,9 @@ from gradmagic.core.recorder import passes_gradient
 from gradmagic.core.replay.backward import differentiate_node, make_dense, walk_back
 from gradmagic.core.replay.chain import write_number
 from gradmagic.core.replay.forward import Replay, Run, replay
+from gradmagic.core.replay.leaving import say_taken
 from gradmagic.core.replay.ops import ReplayError
-from gradmagic.core.replay.slopes import Curve, Index, Measure, Sides, find_curve
+from gradmagic.core.replay.slopes import Curve, Index, Measure, Sides, find_curve, find_eps
 from gradmagic.core.replay.ways import find_ways, is_float
 from gradmagic.core.replay.wiring import find_inputs, find_source, say_missing, say_op
 from gradmagic.core.summary import format_index
@@ -98,9 +99,10 @@ def check_entry(graph: Graph, source: str, index: Index = ()) -> Check:
     dtype = measure.dtype.name
     sides = measure.take_both()
     curve = find_curve(*sides)
-    best = min(sides, key=lambda one: one.bend + one.noise)
+    best = min(sides, key=lambda one: one.doubt)
     gradient = _read_gradient(node, index)
-    room = CLOSE.get(dtype, CLOSE["float32"]), _find_rounding(node, measure.middle)
+    close = CLOSE.get(dtype, CLOSE["float32"])
+    room = close, _find_rounding(node, max(abs(measure.middle), best.flow))
     agrees = _agrees(gradient, best, curve, *room)
     check = Check(
         source,
@@ -116,7 +118,10 @@ def check_entry(graph: Graph, source: str, index: Index = ()) -> Check:
         agrees,
         "",
     )
-    sentences = list(_say(check, measure.base))
+    is_close = _agrees(gradient, replace(best, noise=0.0), curve, close, 0.0)
+    sentences = list(_say(check, measure.base, is_close=is_close))
+    taken = say_taken(graph, source)
+    sentences += [taken] if taken else []
     if not agrees:
         stops = {
             number: graph.nodes[number].outputs[0].value
@@ -124,7 +129,8 @@ def check_entry(graph: Graph, source: str, index: Index = ()) -> Check:
             if graph.nodes[number].op in _STOPS
         }
         held = Measure(graph, node, index, measure.dtype, stops).take(best.step) if stops else best
-        if curve == "smooth" and best.bend > 0.1 * max(abs(best.left), abs(best.right)):
+        bends = best.bend > best.noise + 0.1 * max(abs(best.left), abs(best.right))
+        if curve == "smooth" and bends:
             sentences.append(
                 _(
                     "The slopes to both sides are {left} and {right}: "
@@ -242,17 +248,17 @@ def _read_gradient(node: Node, index: Index) -> float | None:
     return float(rows.sum(0)[index[1:]])
 
 
-def _find_rounding(node: Node, target: float) -> float:
+def _find_rounding(node: Node, reach: float) -> float:
     """What rounding may have done to a gradient: the tape worked in the cell's dtype."""
     made = node.outputs[0]
-    eps = float(np.finfo(made.value.dtype.as_numpy_dtype).eps)
     if made.gradient is None:
         return 0.0
     values = make_dense(made.gradient).numpy()
-    return 8 * eps * max(float(np.nan_to_num(np.abs(values)).max(initial=0.0)), abs(target))
+    largest = float(np.nan_to_num(np.abs(values)).max(initial=0.0))
+    return 8 * find_eps(made.value.dtype) * max(largest, reach)
 
 
-def _say(check: Check, run: Replay) -> Iterator[str]:
+def _say(check: Check, run: Replay, *, is_close: bool) -> Iterator[str]:
     """The outcome in sentences."""
     said = {
         "name": f"{check.source}{format_index(check.index)}",
@@ -272,6 +278,11 @@ def _say(check: Check, run: Replay) -> Iterator[str]:
         yield _(
             "The target has a kink here: its slope is {left} to the left and {right} to the right "
             "of {name}; TensorFlow takes {gradient}."
+        ).format(**said)
+    elif check.agrees and not is_close:
+        yield _(
+            "The measured slope is {slope}, the gradient {gradient}: "
+            "they differ by no more than rounding may."
         ).format(**said)
     elif check.agrees:
         yield _("The measured slope {slope} agrees with the gradient {gradient}.").format(**said)

@@ -13,15 +13,19 @@ from gradmagic.core.replay.forward import Replay, replay
 from gradmagic.core.replay.wiring import find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from gradmagic.core.records import Graph, Node
+    from gradmagic.core.replay.wiring import Place
 
 Index = tuple[int, ...]
 Curve = Literal["smooth", "kink", "jump"]
 
 CLOSER = 8  # by how much the second step is smaller than the first
 WIDE_STEP = {"float64": 1e-5, "float32": 1e-2}  # the first step, of an entry of size 1
+SMALLEST = 16  # eps of the entry: of that size the first step is at least
+SHRINK = CLOSER**2  # by how much a step is made smaller where the target is not finite
+MOST_SHRINKS = 4
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,23 @@ class Sides:
     right: float
     slope: float
     noise: float  # what rounding may add to a slope
+    flow: float  # what of the slope goes through one op, where no entry takes from another
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the target is finite on both sides."""
+        return bool(np.isfinite([self.left, self.right]).all())
 
     @property
     def bend(self) -> float:
         """By how much the slopes to both sides differ."""
         return abs(self.right - self.left)
+
+    @property
+    def doubt(self) -> float:
+        """By how much the slope may be wrong."""
+        doubt = self.bend + self.noise
+        return doubt if np.isfinite(doubt) else np.inf
 
 
 class Measure:
@@ -60,7 +76,10 @@ class Measure:
         value = node.outputs[0].value
         self.start = np.array(value.numpy(), dtype.as_numpy_dtype)
         self.entry = float(self.start[index])
+        self.eps = find_eps(dtype)
         self.base, self.middle = self._run(self.entry)
+        # rounding of any value on the way changes the target by as much as depends on that value
+        self.reach = max(abs(self.middle), self._find_most(self.base.values, np.linalg.norm))
 
     def _run(self, entry: float) -> tuple[Replay, float]:
         changed = np.array(self.start)
@@ -73,25 +92,69 @@ class Measure:
             target = self.graph.nodes[self.target].outputs[0].value
         return run, float(np.sum(np.real(target.numpy()), dtype=np.float64))
 
+    def _find_most(self, values: Mapping[Place, Any], measure: Callable[[Any], Any]) -> float:
+        """The most, over all ops, of what hangs on an output: its entries times their gradients."""
+        most = 0.0
+        for (node, output), value in values.items():
+            gradient = self.graph.nodes[node].outputs[output].gradient
+            if isinstance(gradient, tf.Tensor) and gradient.shape == value.shape:
+                most = max(most, float(measure(_take_size(value) * _take_size(gradient))))
+        return most
+
     def take_both(self) -> tuple[Sides, Sides]:
-        """The slopes with a step, and with a smaller one."""
-        wide = WIDE_STEP.get(self.dtype.name, WIDE_STEP["float32"]) * max(1.0, abs(self.entry))
-        return self.take(wide), self.take(wide / CLOSER)
+        """The slopes with a step, and with a smaller one.
+
+        Where the target is finite only close to the entry, both are as small as that needs.
+        """
+        pairs: list[tuple[Sides, Sides]] = []
+        for step in self._list_steps():
+            pairs.append((self.take(step), self.take(step / CLOSER)))
+            finite = sum(pair[0].is_finite for pair in pairs)
+            # (the largest step that is finite may reach to the very edge: take a smaller one too)
+            if pairs[0][0].is_finite or finite == 2:
+                break
+        return min(pairs, key=lambda pair: min(one.doubt for one in pair))
+
+    def _list_steps(self) -> Iterator[float]:
+        wide = max(WIDE_STEP.get(self.dtype.name, WIDE_STEP["float32"]), SMALLEST * self.eps)
+        size = abs(self.entry)
+        step = wide * max(1.0, size)
+        yield step
+        for _shrink in range(MOST_SHRINKS if np.isfinite(self.middle) else 0):
+            step = min(step / SHRINK, wide * size or step)
+            if step > SMALLEST * self.eps * size:
+                yield step
 
     def take(self, step: float) -> Sides:
         """The slopes with one step; as far as the dtype can take it."""
         make = self.dtype.as_numpy_dtype
         low, high = float(make(self.entry - step)), float(make(self.entry + step))
-        below, above = self._run(low)[1], self._run(high)[1]
-        reach = max(abs(below), abs(self.middle), abs(above))
-        noise = 16 * float(np.finfo(make).eps) * reach / step
+        (run_below, below), (run_above, above) = self._run(low), self._run(high)
+        reach = max(abs(below), abs(above), self.reach)
+        changes = {
+            place: value - run_below.values[place]
+            for place, value in run_above.values.items()
+            if place in run_below.values and (value.dtype.is_floating or value.dtype.is_complex)
+        }
         return Sides(
             step,
             (self.middle - below) / (self.entry - low),
             (above - self.middle) / (high - self.entry),
             (above - below) / (high - low),
-            noise,
+            16 * self.eps * reach / step,
+            self._find_most(changes, np.sum) / (high - low),
         )
+
+
+def find_eps(dtype: tf.DType) -> float:
+    """The relative distance between a float dtype's numbers."""
+    return float(np.spacing(dtype.as_numpy_dtype(1)))  # (np.finfo does not know bfloat16)
+
+
+def _take_size(tensor: Any) -> np.ndarray:
+    """The entries without their signs; 0 for those that are not finite."""
+    size = np.abs(tensor.numpy()).astype(np.float64)
+    return np.where(np.isfinite(size), size, 0.0)
 
 
 def find_curve(wide: Sides, close: Sides) -> Literal["smooth", "kink", "jump"]:

@@ -20,7 +20,8 @@ _INDICES = N_("It only says which entries are taken; whole numbers have no gradi
 def _take_gathered(call: Call, index: Index) -> Terms:
     """The upstream gradients of every time the entry was gathered."""
     indices = call.take_raw(1)
-    batch = int(call.read("batch_dims", 0)) % max(indices.ndim, 1) if indices.ndim else 0
+    batch = int(call.read("batch_dims", 0))
+    batch += indices.ndim if batch < 0 else 0
     axis = int(call.take_raw(2)) if len(call.inputs) > 2 else batch
     axis %= len(index)
     taken = np.argwhere(indices[index[:batch]] == index[axis])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from gradmagic.core.graph.networks import is_computed
 from gradmagic.core.i18n import _, _n
 from gradmagic.core.rules.writing import is_call, is_name
 from gradmagic.render.diagnoses import describe_diagnosis
+from gradmagic.render.explorer.attempts import attempt
 from gradmagic.render.explorer.colours import format_seconds
 from gradmagic.render.explorer.deriving import render_rule
 from gradmagic.render.explorer.passing import render_joins, render_passed
@@ -35,11 +37,11 @@ def render_node(reading: Reading, number: int) -> Html:
     return join(
         _render_head(node),
         *(tag("p", sentence, class_="gm-say") for sentence in said),
-        *(_render_output(reading, node, place) for place in range(len(node.outputs))[:OUTPUTS]),
-        render_trying(reading, node),
-        _render_section(_("Local derivative"), render_rule(reading, node)),
-        _render_section(_("Passes on"), render_passed(reading, node)) if node.op else None,
-        render_joins(reading, node),
+        *(_render_output(reading, node, place) for place in _choose_outputs(node)),
+        attempt(render_trying, reading, node),
+        _render_section(_("Local derivative"), attempt(render_rule, reading, node)),
+        _render_section(_("Passes on"), attempt(render_passed, reading, node)) if node.op else None,
+        attempt(render_joins, reading, node),
     )
 
 
@@ -112,6 +114,11 @@ def _say_scope(scope: Scope) -> Html:
     }
     said = fill(templates[scope.kind], name=tag("code", shorten(scope.name)))
     return join(said, f" ({shorten(scope.detail)})" if scope.detail else None)
+
+
+def _choose_outputs(node: Node) -> list[int]:
+    """The outputs that are shown in full."""
+    return [i for i in range(len(node.outputs)) if is_computed(node, i)][:OUTPUTS]
 
 
 def _render_output(reading: Reading, node: Node, place: int) -> Html:

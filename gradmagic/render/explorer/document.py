@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gradmagic.render.explorer.attempts import attempt
 from gradmagic.render.explorer.chains import render_chain
 from gradmagic.render.explorer.colours import measure_colours
 from gradmagic.render.explorer.details import render_group, render_node
@@ -128,7 +129,7 @@ def _list_pieces(
             yield repeats, str(number), draw
     chains = ahead.chains if reading.backflow.is_quick else ahead.long_chains
     for name in list(reading.sources)[:chains]:
-        yield document["chains"], name, partial(render_chain, reading, name)
+        yield document["chains"], name, partial(attempt, render_chain, reading, name)
     told = story.list_told()
     for number in filter(story.in_full.__contains__, told):
         yield said, str(number), partial(story.tell, number)

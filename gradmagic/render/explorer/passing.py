@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gradmagic.core.i18n import _, _n
 from gradmagic.core.summary import format_index
 from gradmagic.render.explorer.tensors import (
+    find_place,
     name_tensor,
     read_entry,
     render_tensor,
@@ -91,13 +92,13 @@ def _render_join(reading: Reading, node: Node, place: int, edges: Sequence[Edge]
     if total.values is None or total.largest is None:
         listed = [tag("li", write_tensor(one)) for one in (*known, total)]
         return join(tag("p", fill(_("{title}:"), title=head)), tag("ul", *listed, class_="gm-g"))
-    index = total.largest[0]
-    terms = [read_entry(one, index) for one in known]
+    index = find_place(total)
+    terms = [] if index is None else [read_entry(one, index) for one in (*known, total)]
     found = [term for term in terms if term is not None]
-    if len(found) < len(terms) or not _adds_up(found, total.largest[1]):
+    if index is None or len(found) < len(terms) or not _adds_up(found[:-1], found[-1]):
         return tag("p", head, class_="gm-say")
-    summed = " + ".join(map(write_short, found))
-    equation = tag("span", f"{summed} = {write_short(total.largest[1])}", class_="gm-g")
+    summed = " + ".join(map(write_short, found[:-1]))
+    equation = tag("span", f"{summed} = {write_short(found[-1])}", class_="gm-g")
     if not index:
         return tag("p", fill(_("{title}: {text}"), title=head, text=equation), class_="gm-say")
     entry = tag("code", f"{name}{format_index(index)}")

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gradmagic.core.i18n import _, join_phrases
+from gradmagic.render.explorer.attempts import attempt
 from gradmagic.render.explorer.deriving import render_rule
 from gradmagic.render.explorer.passing import render_joins, render_passed
 from gradmagic.render.explorer.tensors import name_tensor, render_tensor, write_tensor
@@ -113,11 +114,11 @@ class Story:
             return join(tag("p", head), _entitle(title, self._render(node, "gradient", words)))
         return join(
             tag("p", head),
-            render_joins(self.reading, node),
+            attempt(render_joins, self.reading, node),
             _entitle(title, tag("div", self._render(node, "gradient", words), class_="gm-g")),
-            _entitle(_("local derivative"), render_rule(self.reading, node)),
+            _entitle(_("local derivative"), attempt(render_rule, self.reading, node)),
             _entitle(_("upstream × local derivative is passed on"),
-                     render_passed(self.reading, node)),
+                     attempt(render_passed, self.reading, node)),
         )  # fmt: skip
 
     def _is_known(self, node: Node, part: Part) -> bool:

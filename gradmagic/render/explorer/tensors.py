@@ -128,8 +128,27 @@ def _draw_histogram(summary: Summary, words: str, *, gradient: bool) -> Html:
 
 
 def read_entry(summary: Summary, index: tuple[int, ...]) -> complex | None:
-    """One entry; None where the summary does not hold it."""
+    """One entry; None where the summary does not hold it.
+
+    One of IndexedSlices is the sum of what several of their rows give it.
+    """
     values = summary.values
     if values is None or values.ndim != len(index):
         return None
-    return values[index].item()
+    if summary.layout == "dense":
+        return values[index].item()
+    rows = summary.rows or ()
+    if summary.layout != "slices" or len(rows) < len(values):
+        return None
+    return values[np.equal(rows, index[0])].sum(0)[index[1:]].item()
+
+
+def find_place(summary: Summary) -> tuple[int, ...] | None:
+    """Where in the whole tensor its largest entry is; None where that is not known."""
+    if summary.largest is None:
+        return None
+    index = summary.largest[0]
+    if summary.layout != "slices":
+        return index
+    rows = summary.rows or ()
+    return (rows[index[0]], *index[1:]) if index[0] < len(rows) else None

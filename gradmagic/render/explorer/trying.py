@@ -9,7 +9,7 @@ import numpy as np
 from gradmagic.core.i18n import _
 from gradmagic.core.summary import format_index
 from gradmagic.render.cells import render_statistics
-from gradmagic.render.explorer.tensors import NAME
+from gradmagic.render.explorer.tensors import NAME, find_place
 from gradmagic.render.markup import Html, fill, join, shorten, tag
 from gradmagic.render.numbers import format_number
 
@@ -29,11 +29,12 @@ def render_trying(reading: Reading, node: Node) -> Html | None:
     the entries of a small source with their values; a choice moves button and slider to it.
     """
     value, gradient = reading.read(node.id, "value"), reading.read(node.id, "gradient")
-    if node.source is None or gradient is None or gradient.largest is None or value is None:
+    if node.source is None or gradient is None or value is None:
         return None
-    if value.layout != "dense" or not value.dtype.startswith("float"):
+    index = find_place(gradient)
+    if index is None or value.layout != "dense" or not value.dtype.startswith("float"):
         return None
-    name, index = node.source, gradient.largest[0]
+    name = node.source
     where = {"data_source": name, "data_index": _write_index(index)}
     button = tag("button", _("Measure the slope"), type="button", data_check=True, **where)
     said = tag("p", _say_check(name), class_="gm-s")

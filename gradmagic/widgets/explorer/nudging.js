@@ -169,7 +169,7 @@ export class Nudging {
     if (answer && !answer.error) {
       this.imagined = change;
       const parts = { entry: nameEntry(source, index), value: formatNumber(value) };
-      this.#say(fillText(this.words.what_if_entry, parts));
+      this.#say([fillText(this.words.what_if_entry, parts), answer.note].filter(Boolean).join(" "));
       await this.show(answer);
     } else this.#say(answer?.error ?? this.words.no_answer);
     this.newest.answered();

@@ -23,6 +23,7 @@ from gradmagic.core.diagnose.none.leaving import (
 from gradmagic.core.diagnose.scoping import list_parameters
 from gradmagic.core.diagnose.variables import Variable, holds
 from gradmagic.core.graph.notation import find_data_slots
+from gradmagic.core.recorded import WRITERS
 from gradmagic.core.recorder import identify
 from gradmagic.core.sources import COMPOSITES, is_tensor, unwrap
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     from gradmagic.core.diagnose.evidence import Evidence, Subject
     from gradmagic.core.recorded import Departure
-
-_INSIDE = frozenset({"constant_value", "__repr__", "__str__", "__format__"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ def find_way_out(evidence: Evidence, subject: Subject) -> Way | None:
     ways = [
         _locate(evidence, d, derived, broken=evidence.is_discrete(d.number))
         for d in evidence.recorder.departures
-        if d.number in reached and d.caller not in _INSIDE and not _chooses(evidence, d)
+        if d.number in reached and d.caller not in WRITERS and not _chooses(evidence, d)
     ]
     ways += [
         way
