@@ -118,7 +118,7 @@ def test_the_graph_is_told_in_order(opened: Page, ran: dict[str, Any]) -> None:
     assert "Sources: x, w, b." in said
     assert read_numbers(said)[-1] == pytest.approx(float(ran["loss"]), abs=6e-4)
     names = [node.get_attribute("aria-label") for node in graph.get_by_role("button").all()]
-    ops = ["x @ w, MatMul", "x @ w + b, AddV2", "softmax(logits), Softmax", "log, Log", "loss ="]
+    ops = ["x @ w, MatMul", "x @ w + b, AddV2", "softmax(logits), Softmax", "log(…), Log", "loss ="]
     places = [next(i for i, name in enumerate(names) if name.startswith(op)) for op in ops]
     assert places == sorted(places)
 
