@@ -272,6 +272,14 @@ _LOGITS = [
     ),
     Case(
         LOGITS,
+        "p = tf.nn.relu(x @ w)\nloss = -tf.reduce_sum(y * tf.math.log(p + 1e-7))",
+        "w",
+        CLASSES,
+        line=3,
+        fixed=False,
+    ),
+    Case(
+        LOGITS,
         "loss = -tf.reduce_sum(y * tf.math.log(scores))",
         "scores",
         (CLASSES, "scores = tf.constant([[2.0, 5.0, 1.0]] * 5)"),
@@ -726,6 +734,13 @@ _BROADCAST = [
     Case(
         BROADCAST,
         "losses = []\nfor i in range(2):\n    error = x[:, 0] - (x @ w)\n    losses.append(tf.norm(error) ** 2)\nloss = tf.add_n(losses)",
+        "w",
+        LINE,
+        line=4,
+    ),
+    Case(
+        BROADCAST,
+        "p = tf.squeeze(x @ w)\np = p[:, None]\nloss = tf.reduce_mean((p - y) ** 2)",
         "w",
         LINE,
         line=4,

@@ -60,6 +60,13 @@ def test_only_logarithms_that_can_be_of_0_are_shifted(shell: InteractiveShell, b
     assert found.fix == cell.replace("log(p)", "log(p + 1e-07)")
 
 
+def test_what_an_earlier_statement_adds_to_is_made_again(shell: InteractiveShell) -> None:
+    before = ("w = x = tf.constant([1.0, 2.0])", "y = x + 0.5", "y = y + w")
+    case = Case("computed-before-tape", "loss = tf.reduce_sum(y)", "w", before)
+    (found,) = run(shell, case).diagnoses
+    assert found.fix == "y = x + 0.5\ny = y + w"
+
+
 def test_a_fault_of_an_explanation_loses_nothing(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,7 +178,8 @@ class Evidence:
             [n for p in self.leading for n in self.ops[p].inputs] + [self.target_number]
         )
         for number in numbers:
-            known = self.names.get(number)
+            used = next(iter(self.consumers.get(number, ())), None)
+            known = self.find_name(number, None if used is None else self.ops[used].line)
             early = number <= self.recorder.first and number not in self.makers
             if known is not None and early and number not in own:
                 yield number, known

@@ -7,7 +7,7 @@ import copy
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradmagic.core.cell import find_bindings
 from gradmagic.core.diagnose.code import CellCode
@@ -34,7 +34,8 @@ class Statement:
     bound
         The names that it can bind.
     changed
-        Names whose objects it changes, as ``xs.append(t)`` does.
+        Names whose objects it changes, as ``xs.append(t)`` does, or which it binds to what they
+        held, as ``y = y + w`` does.
     whole
         Whether what it binds replaces what was there: not so of what a loop may bind.
     """
@@ -44,6 +45,12 @@ class Statement:
     bound: AbstractSet[str]
     changed: AbstractSet[str]
     whole: bool
+
+    @functools.cached_property
+    def reads(self) -> frozenset[str]:
+        """The names that it reads as they were before it."""
+        names = {one.name for origins in self.gives.values() for one in origins if not one.scope}
+        return frozenset(names - (self.bound - self.changed))
 
     def give(self, variables: AbstractSet[Variable]) -> set[Variable]:
         """What it changes that can come from some variables."""
@@ -68,8 +75,11 @@ class History:
     @functools.cached_property  # (most runs never ask)
     def statements(self) -> list[Statement]:
         """The statements, each with all that it holds."""
-        modules = frozenset(self.modules)
-        return [one for text in self.cells for one in _read_cell(text, modules)]
+        found: list[Statement] = []
+        for text in self.cells:
+            modules = frozenset(name for name in self.modules if name in text)
+            found += _read_cell(text, modules)
+        return found
 
     def trace(self, name: str, root: str) -> list[Statement]:
         """The statements that computed ``name`` from ``root``, in order; empty where none did."""
@@ -87,7 +97,8 @@ class History:
     def complete(self, found: Sequence[Statement], name: str, root: str) -> list[Statement]:
         """Statements with those that first made the objects which they change.
 
-        Empty where one of these is not known: then they cannot be run again.
+        Empty where one of these is not known, or a name that they read holds something else since:
+        then they cannot be run again.
         """
         leading = self._list_leading(name, root)
         kept, before = list(found), -1
@@ -97,7 +108,18 @@ class History:
             kept = [s for s in leading if s in kept or changed & {v.name for v in s.gives}]
         first = {one: next(s for s in kept if one in {v.name for v in s.gives}) for one in changed}
         known = all(s.whole and one in s.bound - s.changed for one, s in first.items())
-        return kept if known else []
+        return kept if known and self._read_the_same(kept) else []
+
+    def _read_the_same(self, kept: Sequence[Statement]) -> bool:
+        """Whether statements would read now what they read then: nothing bound it anew."""
+        last = {id(one): place for place, one in enumerate(self.statements)}
+        own = {id(one) for one in kept}
+        return not any(
+            one.reads & later.bound
+            for one in kept
+            for later in self.statements[last[id(one)] + 1 :]
+            if id(later) not in own
+        )
 
     def _list_leading(self, name: str, root: str) -> list[Statement]:
         """The statements that may have had a part in what ``name`` holds, in order."""
@@ -153,7 +175,42 @@ def _read(node: ast.stmt, modules: Collection[str]) -> Statement:
     gives = {one: {origin for origin in takes if one in reached[origin]} for one in given}
     simple = not hasattr(node, "body")
     changed = {one.name for one in code.variables.changed if not one.scope}
-    return Statement(node, gives, bound, changed, whole=simple)
+    reader = _EarlyReader()
+    reader.visit(node)
+    return Statement(node, gives, bound, changed | (reader.read & bound), whole=simple)
+
+
+class _EarlyReader(ast.NodeVisitor):
+    """Finds the names that a statement reads before it binds them."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self._bound: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            self._bound.add(node.id)
+        elif node.id not in self._bound:
+            self.read.add(node.id)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for part in (node.value, *node.targets):
+            self.visit(part)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.visit(node.value)
+        if isinstance(node.target, ast.Name) and node.target.id not in self._bound:
+            self.read.add(node.target.id)
+        self.visit(node.target)
+
+    def visit_For(self, node: ast.For) -> None:
+        for part in (node.iter, node.target, *node.body, *node.orelse):
+            self.visit(part)
+
+    def _pass_over(self, node: Any) -> None:
+        """What is in a function runs only later."""
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _pass_over  # noqa: N815
 
 
 class _TestRemover(ast.NodeTransformer):

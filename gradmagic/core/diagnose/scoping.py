@@ -47,7 +47,7 @@ def list_defaults(function: Function) -> list[tuple[ast.arg, ast.expr]]:
 def bind(function: Function, call: ast.Call) -> Iterator[tuple[ast.arg, ast.expr]]:
     """The parameters that a call gives values to, with these."""
     given = function.args
-    places = [one for one in (*given.posonlyargs, *given.args) if one.arg != "self"]
+    places = [one for one in (*given.posonlyargs, *given.args) if one.arg not in ("self", "cls")]
     values = [*call.args, *(keyword.value for keyword in call.keywords)]
     if any(isinstance(one, ast.Starred) for one in call.args) or None in {
         keyword.arg for keyword in call.keywords

@@ -201,7 +201,7 @@ class Variables:
                     inside = self.name(parameter)
                     yield {inside}, self.read(value)
                     if inside in self.changed:
-                        yield self.place(value), {inside}
+                        yield self.place(value), {inside, inside._replace(key=ANY)}
         called = {call.func for call in calls}
         for node in nodes:
             if isinstance(node, ast.Name) and node not in called:  # map(f, xs)

@@ -122,7 +122,10 @@ def _is_meant(evidence: Evidence, op: Op, column: int) -> bool:
         return True
     vector = maker.inputs[0]
     added = maker.type != "Reshape" and len(evidence.shape(vector)) == 1  # an axis: [:, None]
-    return added and vector in evidence.dependent and maker.line is not None
+    if not added or vector not in evidence.dependent or maker.line is None:
+        return False
+    # predictions are made a column too, but their squared difference from targets is a mistake
+    return vector not in evidence.makers or not _is_squared(evidence, op)
 
 
 def _is_logarithm(evidence: Evidence, number: int) -> bool:

@@ -210,7 +210,7 @@ def _is_sure(evidence: Evidence, loss: Crossentropy) -> bool:
 
     ``rate - counts * log(rate)``, a likelihood of counts, looks like one: there the predictions go
     into the loss by themselves too. ``log(score) - log(sum of scores)`` is a right one of scores,
-    and what is positive for good, as exp is, may be a rate or a growth.
+    and what is above 0 for good, as exp is, may be a rate or a growth.
     """
     rows = read_rows(evidence, loss.predictions)
     if loss.targets is None or loss.targets in evidence.dependent or rows is None:
@@ -226,7 +226,7 @@ def _is_sure(evidence: Evidence, loss: Crossentropy) -> bool:
         return False
     sums = [evidence.ops[p].outputs[0] for p in uses if evidence.ops[p].type == "Sum"]
     after = {evidence.ops[p].type for n in sums for p in evidence.consumers.get(n, ())}
-    return "Log" not in after and (rows.min() < 0 or _are_scores(evidence, loss.predictions))
+    return "Log" not in after and (rows.min() <= 0 or _are_scores(evidence, loss.predictions))
 
 
 def _are_scores(evidence: Evidence, number: int) -> bool:

@@ -62,7 +62,8 @@ _SAME = frozenset(
     ]
 )
 _KEPT = frozenset({"float", "array", "asarray", "float32", "float64"})  # give the same value
-_OPEN = frozenset({"abs", "sum", "pow", "max", "min"})  # Python's functions that tensors go through
+# Python's functions that tensors go through
+_OPEN = frozenset({"abs", "sum", "pow", "max", "min", "dict", "list", "tuple", "zip"})
 
 
 def add_after(evidence: Evidence, line: int | None, text: str) -> str:
@@ -85,6 +86,9 @@ def write_assignment(evidence: Evidence, name: str, line: int) -> str:
     if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name) and value.left.id == name:
         methods = {ast.Add: "assign_add", ast.Sub: "assign_sub"}
         method = methods.get(type(value.op))
+        shape = getattr(unwrap(evidence.namespace.get(name)), "shape", ())
+        if isinstance(value.right, ast.Constant) and len(shape):  # assign_add broadcasts nothing
+            method = None
         if method is not None:
             return f"{name}.{method}({ast.unparse(value.right)})"
     return f"{name}.assign({ast.unparse(value)})"
@@ -114,7 +118,7 @@ def write_in_tensorflow(evidence: Evidence, subject: Subject, way: Way) -> str:
     ours = {node for _step, node in taking}
     if _is_in_list(statement, way.call):  # tf.constant takes no list of tensors
         return ""
-    if _is_index(code, way) or _is_filled(code, way) or _is_multiplied(code, way):
+    if _is_index(code, way) or _is_filled(evidence, way) or _is_multiplied(evidence, way):
         return ""
     if _meets_other(evidence, statement, ours) or _only_chooses(code, ours, derived):
         return ""
@@ -152,19 +156,25 @@ def _is_index(code: CellCode, way: Way) -> bool:
     return False
 
 
-def _is_filled(code: CellCode, way: Way) -> bool:
+def _is_filled(evidence: Evidence, way: Way) -> bool:
     """Whether items are assigned to what the value goes into, which no tensor allows."""
+    code = evidence.code
     after = code.trace_forward(way.step.gives)
     return any(
         isinstance(node, ast.Subscript)
         and not isinstance(node.ctx, ast.Load)
+        and not isinstance(evidence.namespace.get(find_base(node) or ""), (dict, list))
         and not after.isdisjoint(v._replace(key="") for v in code.variables.place(node))
         for node in _list_nodes(code)
     )
 
 
-def _is_multiplied(code: CellCode, way: Way) -> bool:
+def _is_multiplied(evidence: Evidence, way: Way) -> bool:
     """Whether the value goes into an ``@``, which takes no vectors in TensorFlow."""
+    code = evidence.code
+    made = [evidence.namespace.get(one.name) for one in way.step.gives if not one.scope]
+    if made and all(len(getattr(value, "shape", ())) > 1 for value in made):
+        return False
     after = code.trace_forward(way.step.gives)
     products = (node for node in _list_nodes(code) if isinstance(node, ast.BinOp))
     return any(
@@ -195,7 +205,7 @@ def _closes(evidence: Evidence, node: ast.AST) -> bool:
     name = str(getattr(node.func, "attr", None) or getattr(node.func, "id", ""))
     if isinstance(node.func, ast.Name) and hasattr(builtins, name):
         return name not in _OPEN
-    if name == "append" or name in evidence.code.functions:
+    if name in ("append", "update") or name in evidence.code.functions:
         return False
     if not calls_own(node, evidence.namespace):
         return False

@@ -26,12 +26,13 @@ def explain_replaced(evidence: Evidence) -> Iterator[Diagnosis]:
     told = set()
     for subject in evidence.subjects:
         kinds = [isinstance(version.tensor, tf.Variable) for version in subject.versions]
-        later = [v for i, v in enumerate(subject.versions) if any(kinds[:i]) and not kinds[i]]
-        if later and later[0].line is not None:
+        later = [i for i, kept in enumerate(kinds) if any(kinds[:i]) and not kept]
+        line = subject.versions[later[0]].line if later else None
+        if line is not None:
             told.add(subject.name)
-            variable = subject.versions[kinds.index(True)].tensor
-            values = [version.tensor for version in later]
-            yield _say_replaced(evidence, subject.name, later[0].line, variable, values)
+            variable = subject.versions[later[0] - 1].tensor
+            values = [subject.versions[i].tensor for i in later]
+            yield _say_replaced(evidence, subject.name, line, variable, values)
     replaced = _find_replaced_here(evidence)
     for name in dict.fromkeys([*replaced, *_list_plain(evidence)]):
         value = unwrap(evidence.namespace.get(name))
@@ -49,7 +50,7 @@ def explain_replaced(evidence: Evidence) -> Iterator[Diagnosis]:
             message = _(
                 "{name} was a tf.Variable until an earlier cell bound the name to a plain tensor "
                 "({code}), which no tape watches by itself; {name}.assign keeps a Variable."
-            ).format(name=name, code=shorten_code(ast.unparse(step)))
+            ).format(name=name, code=_write_head(step))
             fix = f"{name} = tf.Variable({name})"
             yield Diagnosis("variable-replaced", name, None, None, message, fix)
 
@@ -124,13 +125,17 @@ def _say_replaced(
     evidence: Evidence, name: str, line: int, variable: tf.Variable, values: Sequence[Any]
 ) -> Diagnosis:
     step = evidence.code.find_step(line)
-    code = "" if step is None else ast.unparse(step.node).splitlines()[0].removesuffix(":")
     message = _(
         "{name} was a tf.Variable until line {line} bound the name to a plain tensor ({code}): "
         "the Variable itself did not change, and the tensor is not watched by a later tape."
-    ).format(name=name, line=line, code=shorten_code(code))
+    ).format(name=name, line=line, code="" if step is None else _write_head(step.node))
     fits = all(v.shape == variable.shape and v.dtype == variable.dtype for v in values)
     # an assigned Variable would keep back the gradient that goes through what it is assigned
     keeps_back = _is_used(evidence, _list_carrying(evidence, name, variable, values))
     fix = mending.write_assignment(evidence, name, line) if fits and not keeps_back else ""
     return Diagnosis("variable-replaced", name, line, None, message, fix)
+
+
+def _write_head(statement: ast.stmt) -> str:
+    """A statement in short; of a compound one its first line."""
+    return shorten_code(ast.unparse(statement).splitlines()[0].removesuffix(":"))

@@ -169,7 +169,8 @@ def _explain_unused(evidence: Evidence, subject: Subject) -> Diagnosis:
             else _("No op of the cell used {name}, so no path leads from {target} back to it.")
         ).format(layer=layer, target=target, name=name)
         return Diagnosis("layer-not-called", name, None, None, message)
-    if _flows_by_code(evidence, subject):
+    recorded = certain and (used or subject.gradient.variable)  # it is known how far it went
+    if not recorded and _flows_by_code(evidence, subject):
         message = _("The tape found no path from {target} back to {name}.")
         message = message.format(name=name, target=target)
         return Diagnosis("recording-stopped", name, None, None, message)
