@@ -38,22 +38,8 @@ def export_reports(file: str | os.PathLike[str], *, force: bool = False) -> str:
     counted where that does not either. A graph is live where its run is still held: by the
     report's widget, by a name, or as the last run.
 
-    Parameters
-    ----------
-    file
-        The page: a name that ends in ``.html``.
-    force
-        Replace a file that is there already.
-
-    Returns
-    -------
-    str
-        One sentence: how many reports were written, and where to.
-
-    Raises
-    ------
-    UserError
-        There is no report yet, or the file cannot be written; nothing is left behind then.
+    What it takes, returns and raises is told of :func:`gradmagic.export`; where it raises, nothing
+    is left behind.
     """
     try:
         path = Path(file).expanduser()

@@ -75,7 +75,7 @@ def write_call(
 
     Empty where that cannot be written.
     """
-    if not stands_alone(evidence.code, line):
+    if not evidence.code.stands_alone(line):
         return ""
     new = copy.deepcopy(call.node)
     _set_operand(new, 0, _TARGETS, targets)
@@ -149,24 +149,6 @@ def find_activation_call(
     if getattr(function, "__name__", "") not in ("softmax", "softmax_v2", "sigmoid"):
         return None
     return call, call.args[0]
-
-
-def stands_alone(code: CellCode, line: int | None) -> bool:
-    """Whether a line holds a single statement, so that another can stand in its place."""
-    step = code.find_step(line)
-    if step is None or hasattr(step.node, "body"):
-        return False
-    node = step.node
-    beside = [
-        s
-        for s in code.steps
-        if s is not step
-        and not hasattr(s.node, "body")
-        and s.node.lineno <= _find_end(node)
-        and _find_end(s.node) >= node.lineno
-    ]
-    headed = [s for s in code.steps if hasattr(s.node, "body") and s.node.lineno == node.lineno]
-    return not beside and not headed
 
 
 def runs_other_code(evidence: Evidence, line: int | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from gradmagic.core.diagnose.losses.calls import runs_other_code, stands_alone
+from gradmagic.core.diagnose.losses.calls import runs_other_code
 from gradmagic.core.diagnose.losses.crossentropy import (
     ACTIVATIONS,
     PRODUCTS,
@@ -221,7 +221,7 @@ def _find_targets(evidence: Evidence, op: Op) -> int | None:
 def _write_squeezed(evidence: Evidence, op: Op, column: int) -> str:
     """The statement with ``[:, 0]`` after the operand that is a column."""
     operands = _find_operands(evidence, op)
-    alone = stands_alone(evidence.code, op.line) and not runs_other_code(evidence, op.line)
+    alone = evidence.code.stands_alone(op.line) and not runs_other_code(evidence, op.line)
     if operands is None or not alone:
         return ""
     chosen = operands[column]

@@ -15,7 +15,6 @@ from gradmagic.core.diagnose.losses.calls import (
     find_call_of,
     find_loss_call,
     find_product,
-    stands_alone,
     write_call,
 )
 from gradmagic.core.diagnose.losses.crossentropy import UNCHANGED, climb
@@ -60,7 +59,7 @@ def write_from_logits(evidence: Evidence, loss: Crossentropy) -> str:
     if log is None or root is None or loss.binary or not isinstance(log.args[0], ast.Name):
         return ""
     whole = evidence.ops[loss.taking].inputs[0] == loss.predictions  # neither clipped nor scaled
-    if not whole or not stands_alone(evidence.code, line):
+    if not whole or not evidence.code.stands_alone(line):
         return ""
     return evidence.code.replace(line, log, f"{root}.nn.log_softmax({log.args[0].id})")
 
@@ -106,7 +105,7 @@ def write_swapped(evidence: Evidence, loss: Crossentropy) -> str:
     if call is not None:
         return write_call(evidence, line, call, targets=call.predictions, predictions=call.targets)
     product = find_product(evidence, line)
-    if product is None or not stands_alone(evidence.code, line):
+    if product is None or not evidence.code.stands_alone(line):
         return ""
     whole, other, log = product
     if not isinstance(log.args[0], ast.Name) or not isinstance(other, ast.Name):
@@ -125,7 +124,7 @@ def write_one_hot(evidence: Evidence, loss: Crossentropy) -> str:
     shape = evidence.shape(reshaped.inputs[0] if reshaped is not None else loss.targets)
     seen = evidence.recorder.seen[loss.predictions]
     old = call.targets if call is not None else product[1] if product is not None else None
-    if root is None or old is None or not stands_alone(evidence.code, line):
+    if root is None or old is None or not evidence.code.stands_alone(line):
         return ""
     if isinstance(old, ast.UnaryOp):
         old = old.operand
@@ -139,7 +138,7 @@ def write_class_numbers(evidence: Evidence, loss: Crossentropy) -> str:
     """``tf.gather`` with class numbers in place of the one-hot rows that it was given."""
     line = evidence.ops[loss.position].line
     call, root = find_call_of(evidence, line, "gather"), name_tensorflow(evidence)
-    if call is None or root is None or len(call.args) < 2 or not stands_alone(evidence.code, line):
+    if call is None or root is None or len(call.args) < 2 or not evidence.code.stands_alone(line):
         return ""
     return evidence.code.replace(
         line, call.args[1], f"{root}.argmax({ast.unparse(call.args[1])}, -1)"
@@ -150,7 +149,7 @@ def write_from_zero(evidence: Evidence, position: int) -> str:
     """``tf.one_hot`` of labels that count from 1, less 1."""
     line = evidence.ops[position].line
     call = find_call_of(evidence, line, "one_hot")
-    if call is None or not stands_alone(evidence.code, line):
+    if call is None or not evidence.code.stands_alone(line):
         return ""
     labels, root = ast.unparse(call.args[0]), name_tensorflow(evidence)
     held = evidence.namespace.get(labels)
@@ -183,7 +182,7 @@ def _write_log_softmax(evidence: Evidence, line: int | None) -> str:
     """``tf.math.log(p)`` or ``tf.math.log(p[0, 1])`` with log_softmax of the logits."""
     log = find_call_of(evidence, line, "math.log")
     root = _find_root(log)
-    if log is None or root is None or not stands_alone(evidence.code, line):
+    if log is None or root is None or not evidence.code.stands_alone(line):
         return ""
     operand = log.args[0]
     inner, picked = operand, False

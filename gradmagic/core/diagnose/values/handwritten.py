@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from gradmagic.core.diagnose.losses.calls import find_call_of, stands_alone
+from gradmagic.core.diagnose.losses.calls import find_call_of
 from gradmagic.core.diagnose.values.remedies import find_tensorflow, is_called
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def write_exponential(evidence: Evidence, position: int) -> str:
     """Softmax, softplus, sigmoid or logsumexp written by hand, as TensorFlow's own stable one."""
     line, base = evidence.ops[position].line, find_tensorflow(evidence)
-    if not base or not stands_alone(evidence.code, line):
+    if not base or not evidence.code.stands_alone(line):
         return ""
     for node in evidence.code.find_nodes(line, ast.expr):
         new = _write_stable(evidence, node, base)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradmagic.core.diagnose.code import list_values
-from gradmagic.core.diagnose.losses.calls import resolve, stands_alone
+from gradmagic.core.diagnose.losses.calls import resolve
 from gradmagic.core.diagnose.values.births import has
 from gradmagic.core.diagnose.values.remedies import (
     add,
@@ -32,7 +32,7 @@ _STEEP = frozenset(
 def write_log(evidence: Evidence, position: int, value: np.ndarray) -> str:
     """All logarithms on a line kept from 0: of the logits where it is a softmax's, else shifted."""
     line = evidence.ops[position].line
-    if (value < 0).any() or is_half(evidence, position) or not stands_alone(evidence.code, line):
+    if (value < 0).any() or is_half(evidence, position) or not evidence.code.stands_alone(line):
         return ""
     if _has_overflowed_before(evidence, position):
         return ""

@@ -14,7 +14,6 @@ from gradmagic.core.diagnose.losses.calls import (
     find_call_of,
     find_loss_call,
     resolve,
-    stands_alone,
     write_call,
 )
 
@@ -39,7 +38,7 @@ _TRACED = frozenset({"Identity", "Reshape", "RealDiv", "Minimum", "Maximum", "Ca
 
 def write_from_logits(evidence: Evidence, line: int | None, number: int) -> str:
     """The loss computed from the logits of a clipped tensor; empty where that cannot be written."""
-    if not stands_alone(evidence.code, line):
+    if not evidence.code.stands_alone(line):
         return ""
     loss = find_loss_call(evidence, line)
     if loss is None:
@@ -104,7 +103,7 @@ def replace_call(
 ) -> str:
     """The statement on a line with its one call of ``tf.<function>`` changed."""
     call = find_call_of(evidence, line, function)
-    if call is None or not stands_alone(evidence.code, line):
+    if call is None or not evidence.code.stands_alone(line):
         return ""
     new = change(copy.deepcopy(call))
     return "" if new is None else evidence.code.replace(line, call, ast.unparse(new))
@@ -113,7 +112,7 @@ def replace_call(
 def write_root(evidence: Evidence, position: int, value: np.ndarray) -> str:
     """A square root, or norm, kept from 0."""
     line = evidence.ops[position].line
-    if (value < 0).any() or is_half(evidence, position) or not stands_alone(evidence.code, line):
+    if (value < 0).any() or is_half(evidence, position) or not evidence.code.stands_alone(line):
         return ""
     root = find_call_of(evidence, line, "sqrt")
     if root is not None and len(root.args) == 1:
@@ -150,7 +149,7 @@ def write_division(evidence: Evidence, position: int) -> str:
     line = evidence.ops[position].line
     division = _find_division(evidence, line)
     base = find_tensorflow(evidence)
-    if division is None or not base or not stands_alone(evidence.code, line):
+    if division is None or not base or not evidence.code.stands_alone(line):
         return ""
     left, right = ast.unparse(division.left), division.right
     if isinstance(right, ast.Call) and is_called(evidence, right, "norm"):
@@ -190,7 +189,7 @@ def write_double_where(
     operand = _find_operand(evidence, position, slot)
     if call is None or operand is None or len(call.args) != 3:
         return ""
-    if not stands_alone(evidence.code, line):
+    if not evidence.code.stands_alone(line):
         return ""
     if line != evidence.ops[where].line and not _holds_before(evidence, call, line):
         return ""
